@@ -1,0 +1,1 @@
+"""From a capture to correlated sessions: source, reassembly, decoders, messages, sessions, reports."""

@@ -1,0 +1,1 @@
+"""The bundled network functions, and the replayer that drives captures against them."""
