@@ -1,0 +1,17 @@
+#!/bin/sh
+# The independent programs that the interop tests compare with. Without root the tests that need them skip and say why;
+# in CI (CI set) they fail instead.
+set -eu
+missing=
+command -v tshark >/dev/null || missing="$missing tshark"
+command -v capinfos >/dev/null || missing="$missing wireshark-common"
+command -v erl >/dev/null || missing="$missing erlang-base"
+ls /usr/lib/erlang/lib/megaco-* >/dev/null 2>&1 || missing="$missing erlang-megaco"
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "not installed:$missing (tests that need them will skip)" >&2
+    exit 0
+fi
+echo "installing:$missing" >&2
+apt-get update -qq || true
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null

@@ -1,0 +1,49 @@
+# Two commands do all the set-up on a fresh Debian or Ubuntu with Python and make: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+READY_DEV := $(VENV)/.ready-dev
+SOURCES := $(shell find dissectors analyzer replay -name '*.py' 2>/dev/null)
+
+.PHONY: demo test soak lint format bench samples docs clean
+
+demo: $(READY)
+	$(BIN)/mrfscope analyze samples/tcp-dial-in/capture.pcapng
+
+test: $(READY_DEV)
+	sh .ci/debian-packages.sh
+	$(BIN)/pytest -n 2 --dist loadfile -m "not soak"
+
+soak: $(READY_DEV)
+	$(BIN)/pytest -m soak
+
+lint: $(READY_DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY_DEV)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY_DEV)
+	sh .ci/debian-packages.sh
+	$(BIN)/python -m benchmarks.run
+
+samples: $(READY_DEV)
+	$(BIN)/python -m samples.build
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+$(BIN)/pip:
+	sh .ci/make-venv.sh $(PYTHON) $(VENV)
+
+$(READY): pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(READY_DEV): pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@ $(READY)
