@@ -71,6 +71,8 @@ class TcpConnection:
             stream.held.clear()
             stream.held_octets = 0
             stream.end_offset = stream.end_offset if stream.finished else -1
+            if stream.unsettled:
+                stream.unsettled, stream.offset = False, 0
             stream.quick = False
 
     def receive(
@@ -115,11 +117,16 @@ class TcpConnection:
         for stream in self.streams:
             if stream.has_hole:
                 stream.check_holes(now, ending=ending, events=events)
-            if 0 <= stream.end_offset <= stream.offset and not stream.finished:
+            if 0 <= stream.end_offset <= stream.offset and not stream.finished and not stream.unsettled:
                 self._finish(stream, stream.end_frame, stream.end_time, events)
         there, back = self.streams
         there.quick = back.quick = (
-            self.state is TcpState.ESTABLISHED and not self.ignored and not there.has_hole and not back.has_hole
+            self.state is TcpState.ESTABLISHED
+            and not self.ignored
+            and there.end_offset < 0
+            and back.end_offset < 0
+            and not there.held
+            and not back.held
         )
 
     @property
@@ -181,17 +188,13 @@ class TcpConnection:
         if self.guessed and stream.direction != bool(flags & ACK):
             self._turn()
         self.guessed = False
-        if stream.next_seq < 0 or (stream.midstream and stream.is_untouched):
-            stream.synchronise(seq + 1, midstream=False)
-        elif (stream.next_seq - stream.offset - seq) & SEQUENCE_MASK == 1:
-            stream.midstream = False
+        stream.synchronise(seq + 1, events)
         is_first = stream.initial_seq < 0
         stream.initial_seq = seq
         if flags & ACK:
             if peer.initial_seq < 0:  # its SYN was not captured, or comes after its answer
                 peer.initial_seq = ack - 1 & SEQUENCE_MASK
-                if peer.next_seq < 0:
-                    peer.synchronise(ack, midstream=False)
+                peer.synchronise(ack, events)
             if self.state is TcpState.SYN_SENT or self.state >= TcpState.REFUSED:
                 self.state = TcpState.SYN_RECEIVED
             if is_first or not any(event.step is TcpStep.SYN_ACK for event in self.lifecycle):
@@ -227,9 +230,6 @@ class TcpConnection:
             return
         if stream.next_seq >= 0 and not -WINDOW <= stream.distance(seq) <= WINDOW:
             return
-        peer = stream.peer
-        if flags & ACK and peer.next_seq < 0 and not self.guessed:  # its SYN-ACK is not captured, or comes late
-            peer.synchronise(ack, midstream=True)
         self.state = TcpState.ESTABLISHED
         if not self.guessed:
             self._take(TcpStep.ESTABLISHED, frame, time, stream.direction, events)

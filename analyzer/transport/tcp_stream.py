@@ -5,6 +5,9 @@ held, cut and joined by stream offset, so that sequence numbers may wrap. The fi
 hole is waited for until the other end has acknowledged beyond it (the octets reached it and the capture missed them)
 and some time has gone by, or until the limits below are met.
 
+Where SYN was not seen (yet), the first octets are held for the same time, and offset 0 is the lowest of them; until it
+is settled, offsets count from `UNSETTLED`.
+
 Which frame brought which octet is kept as marks: the newest one in three slots, those before in three lists, and only
 as long as `released` has not passed them.
 """
@@ -25,6 +28,9 @@ WINDOW = 1 << 26
 "Octets around the expected sequence number that count as the same stream; beyond it a segment is strange."
 STRANGE_LIMIT = 4
 "So many strange segments in a row, and the stream is taken up where they are."
+
+UNSETTLED = 1 << 33
+"Offset of the first segment seen while it is not known where the stream starts: above 0 whatever comes before it."
 
 HOLE_TIME = 20_000_000
 "ns that an acknowledged hole is waited for: packets of a capture may be shuffled by some milliseconds."
@@ -83,6 +89,7 @@ class TcpStream:
         "syn_frames",
         "syn_time",
         "time",
+        "unsettled",
     )
 
     peer: TcpStream
@@ -105,6 +112,8 @@ class TcpStream:
         self.time = 0
         "Time of the latest packet of this direction, ns."
         self.initial_seq = -1
+        self.unsettled = False
+        "Octets were seen but not the SYN, and they are too fresh to tell which is the first."
         self.midstream = True
         "The start of the stream was not seen: offset 0 is the first octet captured."
         self.finished = False
@@ -146,7 +155,7 @@ class TcpStream:
     @property
     def octets(self) -> int:
         """Payload octets handed out."""
-        return self.offset - self.gap_octets
+        return 0 if self.unsettled else self.offset - self.gap_octets
 
     @property
     def syn_retransmissions(self) -> int:
@@ -205,15 +214,30 @@ class TcpStream:
 
     # ------------------------------------------------------------------ segments
 
-    def synchronise(self, seq: int, *, midstream: bool) -> None:
-        """Let `seq` be the sequence number of the octet at offset 0."""
-        self.next_seq = seq & SEQUENCE_MASK
-        self.midstream = midstream
+    def synchronise(self, seq: int, events: list[TcpEvent]) -> None:
+        """Take `seq` for the octet at offset 0, as SYN tells it, and hand out what was held for want of it."""
+        if self.next_seq < 0:
+            self.next_seq = seq & SEQUENCE_MASK
+            self.midstream = False
+        elif self.unsettled:
+            start = self.offset + self.distance(seq)
+            self._settle(start if start <= self._lowest() else self._lowest(), events)
+            self.midstream = False
+        elif (self.next_seq - self.offset - seq) & SEQUENCE_MASK == 0:
+            self.midstream = False
 
-    @property
-    def is_untouched(self) -> bool:
-        """True as long as nothing was handed out, held or ended."""
-        return not self.offset and not self.held and self.end_offset < 0
+    def _lowest(self) -> int:
+        return self.held[0][0] if self.held else self.end_offset
+
+    def _settle(self, start: int, events: list[TcpEvent]) -> None:
+        """Let offset `start` be 0 from now on."""
+        self.unsettled = False
+        self.next_seq = (self.next_seq + start - self.offset) & SEQUENCE_MASK
+        self.offset = 0
+        self.held = [(first - start, last - start, *rest) for first, last, *rest in self.held]  # type: ignore[misc]
+        if self.end_offset >= 0:
+            self.end_offset = max(self.end_offset - start, 0)
+        self._drain(events)
 
     def distance(self, seq: int) -> int:
         """Return how far `seq` lies ahead of the expected sequence number, negative when behind (modulo 2^32)."""
@@ -230,11 +254,10 @@ class TcpStream:
             if size == 1 and payload in (b"", b"\0") and not fin:
                 self.keep_alives += 1  # RFC 9293 section 3.8.4: one garbage octet below the stream
                 return
-            self.synchronise(seq, midstream=True)
+            self.next_seq = seq
+            self.offset = UNSETTLED
+            self.unsettled = True
         ahead = self.distance(seq)
-        if ahead < -1 and self.midstream and self.is_untouched and ahead >= -WINDOW:
-            self.synchronise(seq, midstream=True)  # the position was only known from an acknowledgment
-            ahead = 0
         if not -WINDOW <= ahead <= WINDOW:
             if not self._is_new_position(seq, size):
                 return
@@ -249,8 +272,13 @@ class TcpStream:
             self.strange += 1
             return
         if fin and self.end_offset < 0:
-            self.end_offset, self.end_frame, self.end_time = max(end, self.offset), frame, time
+            self.end_offset, self.end_frame, self.end_time = end, frame, time
+            if not self.unsettled:
+                self.end_offset = max(end, self.offset)
         if size == 0:
+            return
+        if self.unsettled:
+            self._insert(start, end, frame, time, payload, count=True)
             return
         if end <= self.offset:
             if ahead == -1 and size == 1:
@@ -306,7 +334,7 @@ class TcpStream:
         index = bisect_left(held, (start,))
         if index and held[index - 1][1] > start:
             index -= 1
-        behind_later = start < held[-1][0]
+        behind_later = bool(held) and start < held[-1][0]
         fresh: list[Held] = []
         overlaps = differs = False
         stop = index
@@ -370,7 +398,7 @@ class TcpStream:
     @property
     def has_hole(self) -> bool:
         """True while something is waited for: held segments, or FIN, stand behind octets not yet seen."""
-        return bool(self.held) or self.end_offset > self.offset
+        return bool(self.held) or self.end_offset > self.offset or (self.unsettled and self.end_offset >= 0)
 
     def check_holes(self, now: int, *, ending: bool, events: list[TcpEvent]) -> None:
         """Declare the holes that need not be waited for any longer; `ending`: RST was seen."""
@@ -381,6 +409,9 @@ class TcpStream:
         held = self.held
         if len(held) > HELD_SEGMENTS or self.held_octets > HELD_OCTETS:
             return True
+        if self.unsettled:
+            first = min((segment[3] for segment in held), default=self.end_time)
+            return now - first >= HOLE_TIME or len(held) >= HOLE_SEGMENTS
         start, time = (held[0][0], held[0][3]) if held else (self.end_offset, self.end_time)
         age = now - time
         if self.acked < 0:
@@ -391,7 +422,9 @@ class TcpStream:
 
     def skip_hole(self, events: list[TcpEvent]) -> None:
         """Give up the first hole and hand out what stands behind it."""
-        if self.held:
+        if self.unsettled:
+            self._settle(self._lowest(), events)
+        elif self.held:
             start, _, frame, time, _ = self.held[0]
             self._lose(start - self.offset, frame, time, events)
             self._drain(events)

@@ -271,6 +271,7 @@ def test_hole_of_a_one_way_capture_is_judged_by_time_alone() -> None:
     wire.client(ACK, 100, 1, b"one")
     wire.client(ACK, 110, 1, b"three")
     assert wire.client(ACK, 115, 1, b"four", at=wire.time + SECOND) == [
+        (0, 0, b"one", 1),
         ("gap", 0, 3, 7),
         (0, 10, b"three", 2),
         (0, 15, b"four", 3),
@@ -447,16 +448,27 @@ def test_syn_ack_not_captured() -> None:
     wire = Wire()
     wire.client(SYN, 99)
     assert wire.client(ACK, 100, 500, b"hello") == [("ESTABLISHED", 0, 2), (0, 0, b"hello", 2)]
-    assert wire.server(ACK, 500, 105, b"hi") == [(1, 0, b"hi", 3)]
+    assert wire.server(ACK, 500, 105, b"hi") == []  # its SYN-ACK, or an earlier segment, may come late
+    assert wire.client(ACK, 105, 502, at=wire.time + 20 * MS) == [(1, 0, b"hi", 3)]
+    assert wire.server(ACK, 502, 105, b"!") == [(1, 2, b"!", 5)]
 
 
 def test_mid_stream_start() -> None:
     wire = Wire()
     assert wire.client(ACK, 1000, 77) == []  # nothing to know yet
     assert wire.table.strays == 1
-    assert wire.client(ACK, 1000, 77, b"hello") == [(0, 0, b"hello", 2)]
-    assert wire.server(ACK, 77, 1005, b"hi") == [(1, 0, b"hi", 3)]
+    assert wire.client(ACK, 1005, 77, b" world") == []  # shuffled
+    assert wire.client(ACK, 1000, 77, b"hello") == []
+    assert wire.server(ACK, 77, 1011, b"hi") == []
+    assert wire.client(ACK, 1011, 79, b"!", at=22 * MS) == [
+        (0, 0, b"hello", 3),
+        (0, 5, b" world", 2),
+        (0, 11, b"!", 5),
+    ]
+    assert wire.server(ACK, 79, 1012, b"!", at=24 * MS) == [(1, 0, b"hi", 4), (1, 2, b"!", 6)]
+    assert wire.client(ACK, 1012, 80, b"?") == [(0, 12, b"?", 7)]
     (connection,) = wire.table
+    assert [stream.octets for stream in connection.streams] == [13, 3]
     assert connection.guessed
     assert connection.midstream
     assert connection.state is TcpState.ESTABLISHED
@@ -468,13 +480,28 @@ def test_mid_stream_start_with_the_answer_guesses_by_port() -> None:
     wire.server(ACK, 77, 1000, b"hi")
     (connection,) = wire.table
     assert connection.flow.key == CLIENT
-    assert wire.log == [(1, 0, b"hi", 1)]
+    assert wire.flush() == [(1, 0, b"hi", 1), ("END", 0, 0)]
 
 
 def test_mid_stream_keep_alive_octet_is_no_data() -> None:
     wire = Wire()
     assert wire.client(ACK, 999, 77, b"\0") == []
-    assert wire.client(ACK, 1000, 77, b"hello") == [(0, 0, b"hello", 2)]
+    assert wire.client(ACK, 1000, 77, b"hello") == []
+    assert wire.flush() == [(0, 0, b"hello", 2), ("END", 0, 0)]
+
+
+def test_mid_stream_end() -> None:
+    wire = Wire()
+    assert wire.client(FIN | ACK, 1005, 77, b"!") == []
+    assert wire.client(ACK, 1000, 77, b"hello") == []
+    assert wire.server(FIN | ACK, 77, 1007) == []
+    assert wire.client(ACK, 1007, 78, at=SECOND) == [
+        (0, 0, b"hello", 2),
+        (0, 5, b"!", 1),
+        ("FIN", 0, 1),
+        ("FIN", 1, 3),
+        ("CLOSED", 1, 3),
+    ]
 
 
 def test_port_reuse_starts_a_new_connection() -> None:
@@ -504,7 +531,8 @@ def test_data_on_a_connection_long_closed_starts_a_new_one() -> None:
     wire = Wire()
     wire.handshake()
     wire.client(RST, 100)
-    assert wire.client(ACK, 55_555, 1, b"other", at=10 * SECOND) == [("END", 0, 0), (0, 0, b"other", 5)]
+    assert wire.client(ACK, 55_555, 1, b"other", at=10 * SECOND) == [("END", 0, 0)]
+    assert wire.flush() == [(0, 0, b"other", 5), ("END", 0, 0)]
 
 
 def test_a_far_jump_is_followed_after_some_segments() -> None:
