@@ -1,1 +1,1 @@
-"""report"""
+"""Reports: what was found, for people and for programs. One file a format, one line in `FORMATS`."""

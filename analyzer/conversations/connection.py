@@ -1,0 +1,129 @@
+"""One TCP connection and the MSRP that ran over it, told so shortly that millions of messages fit.
+
+A lane of the pipeline builds these where the packets are read, and may do so in another process: a connection turns into plain
+tuples (`to_wire`) and back. Rows are kept instead of messages, because bodies and headers have done their work by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from analyzer.model import TimelineEntry
+from analyzer.transport.flow import Flow, FlowTable
+
+Row = tuple[int, "int | tuple[int, ...]", int, str, str, int]
+"""time, frame(s), direction (0 = client to server), protocol, summary, MSRP session index (-1 = the connection itself)."""
+
+CLIENT_TO_SERVER, SERVER_TO_CLIENT = 0, 1
+
+
+@dataclass(slots=True)
+class MsrpSession:
+    """What one pair of MSRP session-ids exchanged on a connection (RFC 4975 section 7)."""
+
+    client_session_id: str
+    "The session-id of the side that opened the connection."
+    server_session_id: str
+    requests: int = 0
+    responses: int = 0
+    chunks: int = 0
+    messages: int = 0
+    "Whole messages: all chunks from first octet to `$`."
+    reports: int = 0
+    errors: int = 0
+    "Responses and reports with a status other than 200."
+    octets: int = 0
+    "Body octets of SEND requests."
+
+    def to_wire(self) -> tuple[object, ...]:
+        return (
+            self.client_session_id,
+            self.server_session_id,
+            self.requests,
+            self.responses,
+            self.chunks,
+            self.messages,
+            self.reports,
+            self.errors,
+            self.octets,
+        )
+
+
+@dataclass(slots=True)
+class Connection:
+    """One TCP connection, client first."""
+
+    client: Flow
+    "The direction from the side that opened the connection."
+    server: Flow
+    started: int
+    last: int
+    number: int = 0
+    "Counts connections within one lane, so that an opened one can be told from its later digest."
+    guessed: bool = False
+    "The SYN was not captured: which side is the client is a guess."
+    protocol: str = ""
+    "What spoke: `msrp`, `sip`, `h248`, `tls`, `http`, ... or empty when no octet was seen."
+    established: int | None = None
+    "Time of the third segment of the handshake."
+    ended: int | None = None
+    outcome: str = "open"
+    "`open`, `closed`, `reset`, `refused`, `timeout`."
+    packets: int = 0
+    retransmissions: int = 0
+    gaps: int = 0
+    rows: list[Row] = field(default_factory=list)
+    sessions: list[MsrpSession] = field(default_factory=list)
+    claimed: set[int] = field(default_factory=set)
+    "The MSRP sessions (indexes) that already have their owner; set by correlation."
+
+    @property
+    def name(self) -> str:
+        return f"tcp {self.client.src} > {self.client.dst}"
+
+    @property
+    def is_over(self) -> bool:
+        return self.ended is not None
+
+    def session_ids(self) -> set[str]:
+        found = {each.client_session_id for each in self.sessions} | {each.server_session_id for each in self.sessions}
+        found.discard("")
+        return found
+
+    def entries(self, wanted: set[int] | None = None) -> Iterator[TimelineEntry]:
+        """Its timeline; with `wanted`, only the rows of these MSRP sessions and of the connection itself."""
+        flows = (self.client, self.server)
+        for time, frames, direction, protocol, summary, session in self.rows:
+            if wanted is None or session < 0 or session in wanted:
+                numbers = frames if isinstance(frames, tuple) else (frames,)
+                yield TimelineEntry(time, numbers, protocol, flows[direction], summary)
+
+    def to_wire(self) -> tuple[object, ...]:
+        """As plain tuples that `marshal` can carry between processes of one run."""
+        return (
+            self.client.addresses,
+            self.client.ports,
+            self.started,
+            self.last,
+            self.number,
+            self.guessed,
+            self.protocol,
+            self.established,
+            self.ended,
+            self.outcome,
+            self.packets,
+            self.retransmissions,
+            self.gaps,
+            self.rows,
+            [each.to_wire() for each in self.sessions],
+        )
+
+    @classmethod
+    def from_wire(cls, wire: tuple[object, ...], flows: FlowTable) -> Connection:
+        """The inverse of `to_wire`."""
+        addresses, ports, *rest, sessions = wire
+        client = flows.get(addresses, ports)  # type: ignore[arg-type]
+        made = cls(client, flows.get(*client.reverse_key()), *rest)  # type: ignore[arg-type]
+        made.sessions = [MsrpSession(*each) for each in sessions]  # type: ignore[attr-defined]
+        return made

@@ -1,0 +1,78 @@
+"""MSRP requests, responses and chunks on one connection, counted and summed up as rows (RFC 4975 sections 5 and 7)."""
+
+from __future__ import annotations
+
+from analyzer.conversations.connection import Connection, MsrpSession
+from dissectors.msrp import MessageAssembler, MsrpMessage, session_id_of
+
+
+class MsrpExchange:
+    """Follows the MSRP of one connection; one instance per connection, fed in the order of each direction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._by_path: dict[tuple[str, str, int], int] = {}
+        self._assembler: MessageAssembler | None = None
+
+    def add(self, message: MsrpMessage, direction: int, time: int, frames: int | tuple[int, ...]) -> None:
+        """Note one message that went in `direction` (0 = from the connection's client)."""
+        key = (message.to_path, message.from_path, direction)
+        index = self._by_path.get(key)
+        if index is None:
+            index = self._by_path[key] = self._session_index(message, direction)
+        session = self._connection.sessions[index]
+        if message.is_request:
+            session.requests += 1
+            if message.method == "SEND":
+                summary = self._send(message, session, direction)
+            elif message.method == "REPORT":
+                session.reports += 1
+                status = message.header("Status") or ""
+                if "200" not in status:
+                    session.errors += 1
+                summary = f"REPORT {message.message_id} {status}"
+            else:
+                summary = message.method
+        else:
+            session.responses += 1
+            if message.status != 200:
+                session.errors += 1
+            summary = f"{message.status} {message.comment}".rstrip()
+        self._connection.rows.append((time, frames, direction, "msrp", summary, index))
+
+    def _send(self, message: MsrpMessage, session: MsrpSession, direction: int) -> str:
+        session.chunks += 1
+        size = message.body_size
+        session.octets += size
+        byte_range = message.byte_range
+        whole = message.flag == "$" and (byte_range is None or byte_range.start == 1)
+        if whole:
+            session.messages += 1
+        else:
+            self._join(message, session, direction)
+        if message.body is None:
+            return f"SEND {message.message_id} without body"
+        if whole:
+            return f"SEND {message.message_id} {message.content_type} {size} octets"
+        start = byte_range.start if byte_range is not None else 1
+        total = "*" if byte_range is None or byte_range.total is None else str(byte_range.total)
+        return f"SEND {message.message_id} {message.content_type} octets {start}-{start + size - 1}/{total} {message.flag}"
+
+    def _join(self, message: MsrpMessage, session: MsrpSession, direction: int) -> None:
+        if self._assembler is None:
+            self._assembler = MessageAssembler(max_body=0)
+        for joined in self._assembler.add((direction, message.from_path, message.to_path), message):
+            if joined.complete:
+                session.messages += 1
+
+    def _session_index(self, message: MsrpMessage, direction: int) -> int:
+        """The session of a pair of session-ids, whichever side writes it (RFC 4975 section 7.2: responses swap the paths)."""
+        sender = session_id_of(message.from_path)
+        receiver = session_id_of(message.to_path)
+        client, server = (sender, receiver) if direction == 0 else (receiver, sender)
+        sessions = self._connection.sessions
+        for index, known in enumerate(sessions):
+            if known.client_session_id == client and known.server_session_id == server:
+                return index
+        sessions.append(MsrpSession(client, server))
+        return len(sessions) - 1

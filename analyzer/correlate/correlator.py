@@ -1,0 +1,222 @@
+"""The room where messages become sessions.
+
+Calls, terminations and connections are gathered as they come; nothing is linked before a session is over (or the capture is),
+because then the order in which packets were captured no longer matters. `finish(before)` takes out the sessions that are over and
+have been quiet for a while, so that a reader of a long capture holds only what is open.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Iterator, Mapping
+
+from analyzer.conversations.connection import Connection
+from analyzer.conversations.h248_terminations import Termination, TerminationTable
+from analyzer.conversations.sip_call import SipCall
+from analyzer.correlate.assemble import assemble_session
+from analyzer.correlate.conferences import ConferenceTable
+from analyzer.correlate.index import EndIndex
+from analyzer.correlate.legs import LegTable
+from analyzer.correlate.nodes import NodeTable
+from analyzer.correlate.session import Conference, Session
+from analyzer.model import Coverage, Message
+from analyzer.transport.flow import Flow
+
+LINGER_NS = 40_000_000_000
+"Quiet time after which a session that is over is taken out: 64*T1 = 32 s (RFC 3261 section 17.1.1.2), and some."
+OPEN_MEDIA_NS = 120_000_000_000
+"How much longer a session is kept whose media connection is still open after the BYE."
+IDLE_NS = 4 * 3600 * 1_000_000_000
+"A call without a message for so long is taken out although no BYE was seen."
+
+
+class Correlator:
+    """Gathers messages and connections, and hands out sessions."""
+
+    def __init__(self, coverage: Coverage, given_roles: Mapping[str, str] | None = None) -> None:
+        self.coverage = coverage
+        self.nodes = NodeTable(given_roles)
+        self.conferences = ConferenceTable()
+        self.legs = LegTable()
+        self.terminations = TerminationTable()
+        self.termination_index: EndIndex[Termination] = EndIndex()
+        self.connection_index: EndIndex[Connection] = EndIndex()
+        self._calls: OrderedDict[str, SipCall] = OrderedDict()
+        self._lives: OrderedDict[int, Termination] = OrderedDict()
+        self._connections: OrderedDict[int, Connection] = OrderedDict()
+        self._context_mates: dict[tuple[str, int], dict[int, Termination]] = defaultdict(dict)
+        self._quiet: deque[tuple[int, str]] = deque()
+        self.open_ports: Counter[tuple[str, int]] = Counter()
+        "Ends of the connections that are still open, by address and port."
+
+    # ------------------------------------------------------------------ taking in
+
+    def add_message(self, message: Message) -> None:
+        """Take one SIP or H.248 message."""
+        if message.protocol == "sip":
+            self._add_sip(message)
+        else:
+            self.terminations.add(message)
+            self._note_terminations()
+
+    def connection_opened(self, flow: Flow) -> None:
+        """Note that a connection began whose digest will come when it is over."""
+        self.open_ports.update(_ports_of(flow))
+
+    def add_connection(self, connection: Connection) -> None:
+        """Take the digest of a TCP connection that is over, or that the capture leaves open."""
+        self._connections[id(connection)] = connection
+        ports = _ports_of(connection.client)
+        self.connection_index.add(connection, connection.session_ids(), ports)
+        for port in ports:
+            self.open_ports[port] -= 1
+            if self.open_ports[port] <= 0:
+                del self.open_ports[port]
+
+    def _add_sip(self, message: Message) -> None:
+        call_id = message.decoded.call_id
+        call = self._calls.get(call_id)
+        if call is None:
+            call = self._calls[call_id] = SipCall(call_id)
+        was_over = call.over
+        call.add(message)
+        if call.over and not was_over:
+            self._quiet.append((message.time, call_id))
+        sip = message.decoded
+        if sip.is_request and sip.method == "INVITE" and not sip.to_tag:
+            self.legs.note(call_id, sip)
+
+    def _note_terminations(self) -> None:
+        table = self.terminations
+        for life in table.fresh:
+            self._lives[id(life)] = life
+            self._context_mates[(life.gateway, life.context_life)][id(life)] = life
+        for life in table.changed:
+            self.termination_index.add(life, *_termination_keys(life))
+        table.fresh.clear()
+        table.changed.clear()
+        for transaction in table.outside:
+            # Each message is counted once, by its own list of transactions.
+            self.coverage.unlinked["h248"] += len(transaction.messages)
+            if len(self.coverage.unlinked_list) < 200 and transaction.messages:
+                first = transaction.messages[0]
+                what = first.decoded.summary()
+                self.coverage.unlinked_list.append(f"frame {first.frames[0]}: h248 {what}")
+        table.outside.clear()
+
+    # ------------------------------------------------------------------ handing out
+
+    def finish(self, before: int | None = None) -> Iterator[Session]:
+        """Hand out finished sessions: those over and quiet before `before` (ns), or with None all there are."""
+        everything = before is None
+        self.terminations.expire(1 << 62 if before is None else before - LINGER_NS)
+        self._note_terminations()
+        for call in self._finished_calls(before):
+            yield self._session_of_call(call)
+        for life in [each for each in self._lives.values() if everything or self._is_quiet(each, before)]:
+            if id(life) in self._lives:
+                yield self._session_of_termination(life)
+        for connection in [each for each in self._connections.values() if everything or _quiet_connection(each, before)]:
+            if id(connection) in self._connections:
+                session = self._session_of_connection(connection)
+                if session is not None:
+                    yield session
+
+    def _finished_calls(self, before: int | None) -> list[SipCall]:
+        if before is None:
+            found = list(self._calls.values())
+            self._calls.clear()
+            return found
+        found = []
+        again: list[tuple[int, str]] = []
+        while self._quiet and self._quiet[0][0] < before - LINGER_NS:
+            _, call_id = self._quiet.popleft()
+            call = self._calls.get(call_id)
+            if call is None or not call.over:
+                continue
+            quiet = before - call.last
+            if quiet <= LINGER_NS or (quiet <= OPEN_MEDIA_NS and self._has_open_connection(call)):
+                again.append((before, call_id))
+                continue
+            found.append(self._calls.pop(call_id))
+        self._quiet.extend(again)
+        while self._calls:
+            oldest = next(iter(self._calls.values()))
+            if oldest.last >= before - IDLE_NS:
+                break
+            found.append(self._calls.pop(oldest.call_id))
+        return found
+
+    def _has_open_connection(self, call: SipCall) -> bool:
+        return any((end.address, end.port) in self.open_ports for _, end, _ in call.facts.ends())
+
+    def _is_quiet(self, life: Termination, before: int | None) -> bool:
+        return before is not None and life.ended is not None and life.last < before - 2 * LINGER_NS
+
+    def conferences_found(self) -> list[Conference]:
+        """All conferences, once every session was handed out."""
+        return self.conferences.all()
+
+    # ------------------------------------------------------------------ sessions
+
+    def _session_of_call(self, call: SipCall) -> Session:
+        session = assemble_session(self, call=call)
+        self._claim(session)
+        self.legs.forget(call.call_id)
+        return session
+
+    def _session_of_termination(self, life: Termination) -> Session:
+        session = assemble_session(self, termination=life)
+        self._claim(session)
+        return session
+
+    def _session_of_connection(self, connection: Connection) -> Session | None:
+        if connection.protocol not in ("msrp", "tls"):
+            # SIP and H.248 over TCP are already in their sessions; a connection nobody announced is not ours.
+            self._forget_connection(connection)
+            if connection.protocol == "":
+                self.coverage.ignored["tcp without payload, not announced"] += connection.packets
+            return None
+        session = assemble_session(self, connection=connection)
+        self._claim(session)
+        return session
+
+    def _claim(self, session: Session) -> None:
+        for life in session.terminations:
+            self._lives.pop(id(life), None)
+            self.termination_index.remove(life, *_termination_keys(life))
+            mates = self._context_mates.get((life.gateway, life.context_life))
+            if mates is not None:
+                mates.pop(id(life), None)
+                if not mates:
+                    del self._context_mates[(life.gateway, life.context_life)]
+        for part in session.connections:
+            connection = part.connection
+            connection.claimed |= part.session_indexes
+            # A connection may carry several MSRP sessions (RFC 4975 section 5.4): it stays until each has its owner.
+            if len(connection.claimed) >= len(connection.sessions):
+                self._forget_connection(connection)
+        self.conferences.note(session)
+
+    def _forget_connection(self, connection: Connection) -> None:
+        self._connections.pop(id(connection), None)
+        self.connection_index.remove(connection, connection.session_ids(), _ports_of(connection.client))
+
+    def mates(self, life: Termination) -> list[Termination]:
+        """The other terminations of its context that no session has taken yet."""
+        found = self._context_mates.get((life.gateway, life.context_life), {})
+        return [each for each in found.values() if each is not life]
+
+
+def _termination_keys(life: Termination) -> tuple[list[str], list[tuple[str, int]]]:
+    ends = [end for _, end in life.ends()]
+    return [end.session_id for end in ends], [(end.address, end.port) for end in ends]
+
+
+def _ports_of(flow: Flow) -> tuple[tuple[str, int], tuple[str, int]]:
+    return (flow.dst_ip, flow.dport), (flow.src_ip, flow.sport)
+
+
+def _quiet_connection(connection: Connection, before: int | None) -> bool:
+    return before is not None and connection.is_over and connection.last < before - 3 * LINGER_NS
+

@@ -1,0 +1,63 @@
+"""Finding what announces or uses a media end: by MSRP session-id first, by address and port else.
+
+A session-id is random and long (RFC 4975 section 14.1), an address and port may serve thousands (an MRFP with one MSRP port),
+so the first is looked up before the second and the second never makes the work grow with the square of the sessions.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Generic, TypeVar
+
+from analyzer.conversations.media import MediaEnd
+
+T = TypeVar("T")
+
+MAX_AT_ONE_PORT = 256
+"Candidates looked at for one address and port: the latest ones."
+
+
+class EndIndex(Generic[T]):
+    """Things of one kind by the media ends they have."""
+
+    def __init__(self) -> None:
+        self._by_session_id: dict[str, dict[int, T]] = defaultdict(dict)
+        self._by_port: dict[tuple[str, int], dict[int, T]] = defaultdict(dict)
+
+    def add(self, thing: T, session_ids: Iterable[str], ports: Iterable[tuple[str, int]]) -> None:
+        """Enter one thing under its keys; entering it again adds keys."""
+        key = id(thing)
+        for session_id in session_ids:
+            if session_id:
+                self._by_session_id[session_id][key] = thing
+        for port in ports:
+            if port[0] and port[1]:
+                self._by_port[port][key] = thing
+
+    def remove(self, thing: T, session_ids: Iterable[str], ports: Iterable[tuple[str, int]]) -> None:
+        """Take one thing out of the given keys."""
+        key = id(thing)
+        for session_id in session_ids:
+            self._drop(self._by_session_id, session_id, key)
+        for port in ports:
+            self._drop(self._by_port, port, key)
+
+    @staticmethod
+    def _drop(table: dict[object, dict[int, T]] | dict[str, dict[int, T]] | dict[tuple[str, int], dict[int, T]], name: object, key: int) -> None:
+        found = table.get(name)  # type: ignore[call-overload]
+        if found is not None:
+            found.pop(key, None)
+            if not found:
+                del table[name]  # type: ignore[arg-type]
+
+    def by_session_id(self, session_id: str) -> list[T]:
+        return list(self._by_session_id.get(session_id, {}).values()) if session_id else []
+
+    def by_port(self, address: str, port: int) -> list[T]:
+        found = list(self._by_port.get((address, port), {}).values())
+        return found[-MAX_AT_ONE_PORT:]
+
+    def candidates(self, end: MediaEnd) -> list[T]:
+        """What may belong to this end: by session-id where that finds something, else by address and port."""
+        return self.by_session_id(end.session_id) or self.by_port(end.address, end.port)

@@ -1,0 +1,68 @@
+"""Legs of one call on both sides of a back-to-back user agent: by ICID and by Session-ID.
+
+The IMS charging identity (RFC 7315 section 5.6) and the Session-ID (RFC 7989) pass where Call-IDs do not.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from dissectors.sip import SipMessage
+
+
+class LegTable:
+    """Which calls carry the same ICID or Session-ID."""
+
+    def __init__(self) -> None:
+        self._icid: dict[str, set[str]] = defaultdict(set)
+        self._uuid: dict[str, set[str]] = defaultdict(set)
+        self._keys: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._gone: set[str] = set()
+
+    def note(self, call_id: str, invite: SipMessage) -> None:
+        """Note the identities of an INVITE that opens a call."""
+        if call_id in self._keys:
+            return
+        icid = invite.icid() or ""
+        both = invite.session_id()
+        uuids = tuple(each for each in both if each.strip("0")) if both else ()
+        self._keys[call_id] = (icid, uuids)
+        if icid:
+            self._icid[icid].add(call_id)
+        for uuid in uuids:
+            self._uuid[uuid].add(call_id)
+
+    def others(self, call_id: str) -> dict[str, str]:
+        """The other calls that share an identity with this one, each with the reason."""
+        icid, uuids = self._keys.get(call_id, ("", ()))
+        found: dict[str, str] = {}
+        for other in sorted(self._icid.get(icid, ())):
+            if other != call_id:
+                found[other] = "same ICID (RFC 7315)"
+        for uuid in uuids:
+            for other in sorted(self._uuid.get(uuid, ())):
+                if other != call_id:
+                    found[other] = "same ICID and Session-ID" if other in found else "same Session-ID (RFC 7989)"
+        return found
+
+    def forget(self, call_id: str) -> None:
+        """The call was handed out; its partners keep knowing it as long as they are here themselves."""
+        if call_id not in self._keys:
+            return
+        self._gone.add(call_id)
+        family = {call_id, *self.others(call_id)}
+        if family <= self._gone:
+            for member in family:
+                icid, uuids = self._keys.pop(member)
+                _discard(self._icid, icid, member)
+                for uuid in uuids:
+                    _discard(self._uuid, uuid, member)
+            self._gone -= family
+
+
+def _discard(table: dict[str, set[str]], key: str, member: str) -> None:
+    members = table.get(key)
+    if members is not None:
+        members.discard(member)
+        if not members:
+            del table[key]

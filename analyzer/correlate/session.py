@@ -1,0 +1,85 @@
+"""A session: one participant's leg through SIP, SDP, H.248, TCP and MSRP; and the conference it is part of."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from analyzer.conversations.connection import Connection, MsrpSession
+from analyzer.conversations.h248_terminations import Termination
+from analyzer.conversations.media import MediaEnd
+from analyzer.conversations.sip_call import SipCall
+from analyzer.model import Link, TimelineEntry, Verdict
+from analyzer.transport.flow import Flow
+
+
+def stable_id(prefix: str, *keys: object) -> str:
+    """An id that depends only on what the thing is, so that it is the same in every run, order and format."""
+    text = "\x00".join(str(key) for key in keys)
+    return f"{prefix}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
+
+
+@dataclass(slots=True)
+class ConnectionPart:
+    """A TCP connection as far as it belongs to a session."""
+
+    connection: Connection
+    session_indexes: set[int]
+    "Which MSRP sessions of the connection; empty when it carries none."
+
+    def msrp(self) -> list[MsrpSession]:
+        return [self.connection.sessions[index] for index in sorted(self.session_indexes)]
+
+
+@dataclass(slots=True)
+class Participant:
+    """One party of the session, without saying who it is unless asked."""
+
+    role: str
+    address: str
+    "IP address of its media or, without media, of its SIP."
+    identity: str
+    "SIP URI; shown in full only when asked for."
+
+
+@dataclass(slots=True)
+class Session:
+    """One participant's leg."""
+
+    id: str
+    kind: str
+    "`message` (MSRP), `call` (other media), `registration`, `sip` (other SIP), `h248` (no SIP seen), `msrp` (no SIP, no H.248 seen), `tcp`."
+    state: str
+    "How it went, in words: `ended`, `open`, `rejected 488`, ..."
+    verdict: Verdict
+    first: int
+    last: int
+    call: SipCall | None = None
+    terminations: list[Termination] = field(default_factory=list)
+    connections: list[ConnectionPart] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    participants: list[Participant] = field(default_factory=list)
+    nodes: dict[str, str] = field(default_factory=dict)
+    "Address -> role of every node in the timeline."
+    offered: list[MediaEnd] = field(default_factory=list)
+    answered: list[MediaEnd] = field(default_factory=list)
+    conference: str | None = None
+    connection_model: str | None = None
+    entries: list[TimelineEntry] = field(default_factory=list)
+    "The timeline, by time and frame."
+    wireshark_filter: str = ""
+
+    def flows(self) -> Iterator[Flow]:
+        for entry in self.entries:
+            yield entry.flow
+
+
+@dataclass(slots=True)
+class Conference:
+    """The sessions that share a focus, or a context."""
+
+    id: str
+    uri: str
+    "The conference URI, or empty when only the H.248 context shows it."
+    sessions: list[str] = field(default_factory=list)

@@ -1,0 +1,76 @@
+"""The lines of a session's ladder: what each message says in short, without bodies, keys or subscriber identities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from analyzer.conversations.h248_terminations import Termination
+from analyzer.conversations.h248_transactions import CommandPair
+from analyzer.conversations.sip_call import SipCall
+from analyzer.correlate.session import ConnectionPart
+from analyzer.model import Message, TimelineEntry
+from dissectors.h248 import Command, context_name
+
+
+def sip_entries(call: SipCall) -> Iterator[TimelineEntry]:
+    """The call's messages; a repeated one says so."""
+    facts = call.facts
+    roles: dict[int, str] = {}
+    for exchange in facts.exchanges:
+        if exchange.offer is not None:
+            roles[id(exchange.offer.message)] = "SDP offer"
+        if exchange.answer is not None:
+            roles[id(exchange.answer.message)] = "SDP answer"
+    seen: set[bytes] = set()
+    for message in facts.messages:
+        sip = message.decoded
+        summary = sip.method if sip.is_request else f"{sip.status} {sip.reason_phrase} ({sip.method})"
+        role = roles.get(id(message))
+        if role is None and len(sip.data) > sip.head_size and sip.sdp() is not None:
+            role = "SDP"
+        if role is not None:
+            summary += ", " + role
+        if sip.data in seen:
+            summary += ", retransmission"
+        seen.add(sip.data)
+        yield TimelineEntry(message.time, message.frames, "sip", message.flow, summary)
+
+
+def h248_entries(terminations: Iterable[Termination]) -> Iterator[TimelineEntry]:
+    """The messages about these terminations; one message about several is one line."""
+    said: dict[int, tuple[Message, list[str]]] = {}
+    for life in terminations:
+        for pair in life.pairs:
+            transaction = pair.transaction
+            for message in transaction.messages:
+                words = said.setdefault(id(message), (message, []))[1]
+                words.append(_said(pair, message))
+    for message, words in said.values():
+        yield TimelineEntry(message.time, message.frames, "h248", message.flow, "; ".join(dict.fromkeys(words)))
+
+
+def _said(pair: CommandPair, message: Message) -> str:
+    transaction = pair.transaction
+    number = f"T={transaction.transaction_id}"
+    if message is transaction.request_message:
+        return f"{_command(pair.request, pair.requested_context_id)} {number}" if pair.request else number
+    if message is transaction.reply_message:
+        if pair.reply is None:
+            return f"reply {number}"
+        error = f", error {pair.reply.error.code}" if pair.reply.error is not None else ""
+        return f"{_command(pair.reply, pair.context_id)} reply {number}{error}"
+    from_requester = transaction.request_message is None or message.flow == transaction.request_message.flow
+    if from_requester:
+        return f"{number} again" if transaction.request_copies else f"acknowledges {number}"
+    return f"{number} pending" if transaction.pendings else f"reply {number} again"
+
+
+def _command(command: Command | None, context_id: int) -> str:
+    if command is None:
+        return ""
+    return f"{command.name.value} {','.join(command.termination_ids)} C={context_name(context_id)}"
+
+
+def connection_entries(parts: Iterable[ConnectionPart]) -> Iterator[TimelineEntry]:
+    for part in parts:
+        yield from part.connection.entries(part.session_indexes)

@@ -1,0 +1,110 @@
+"""The whole way of a packet: captures in, sessions and the account of everything out.
+
+    source -> selection -> reassembly -> decoders -> messages -> correlation -> sessions -> (reports)
+
+Each room knows only the next; this module opens the doors in order.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from analyzer.capture.reader import CaptureReader, open_captures
+from analyzer.correlate.correlator import Correlator
+from analyzer.correlate.nodes import NodeTable
+from analyzer.correlate.session import Conference, Session
+from analyzer.model import CaptureInfo, Coverage
+from analyzer.streams.lane import Lane, LaneOutput
+from analyzer.twin import Twin, can_twin, in_time_order
+
+TWIN_FROM_OCTETS = 4 << 20
+"Captures smaller than this are read faster than a second process starts."
+
+
+@dataclass(slots=True)
+class Options:
+    """How to analyse."""
+
+    roles: Mapping[str, str] = field(default_factory=dict)
+    "Address -> role, as the user gave them."
+    udp_ports: frozenset[int] = frozenset((2945,))
+    "Ports on which binary protocols are expected."
+    jobs: int = 0
+    "Processes: 1, 2, or 0 for what the machine and the capture call for."
+    progress: Callable[[int, int], None] | None = None
+    "Told the octets read so far and in all."
+
+
+class Analysis:
+    """One run over one or several captures.
+
+    `sessions()` yields every session; with `early=True` as soon as it is over, which keeps memory to what is open.
+    `captures`, `coverage` and `conferences` are complete once it is exhausted.
+    """
+
+    def __init__(self, paths: Sequence[str], options: Options | None = None) -> None:
+        self.paths = list(paths)
+        self.options = options or Options()
+        self.coverage = Coverage()
+        self.captures: list[CaptureInfo] = []
+        self.conferences: list[Conference] = []
+        self._correlator = Correlator(self.coverage, self.options.roles)
+        self.reader: CaptureReader = open_captures(self.paths, progress=self.options.progress)
+
+    @property
+    def nodes(self) -> NodeTable:
+        """The roles known so far."""
+        return self._correlator.nodes
+
+    def sessions(self, *, early: bool = False) -> Iterator[Session]:
+        """Every session; without `early` in the order of their first message."""
+        if early:
+            yield from self._run(early=True)
+        else:
+            yield from sorted(self._run(early=False), key=lambda each: (each.first, each.id))
+        self.conferences = self._correlator.conferences_found()
+
+    def _run(self, *, early: bool) -> Iterator[Session]:
+        twin = Twin(self.paths, self.options.udp_ports) if self._wants_twin() else None
+        lane = Lane(0, 2 if twin is not None else 1, self.options.udp_ports)
+        correlator = self._correlator
+        try:
+            for block in self.reader.blocks():
+                self.coverage.packets += len(block)
+                self._correlate(lane.feed(block), twin.next_output() if twin is not None else LaneOutput())
+                if early:
+                    yield from correlator.finish(lane.now)
+            self._correlate(lane.finish(), twin.finish() if twin is not None else LaneOutput())
+        finally:
+            if twin is not None:
+                twin.close()
+        yield from correlator.finish()
+        packets = self.coverage.packets
+        self.coverage.merge(lane.coverage)
+        if twin is not None:
+            self.coverage.merge(twin.coverage)
+        self.coverage.packets = packets
+        self.captures = [
+            CaptureInfo(each.path, each.format, each.packets, each.first, each.last, each.damage, dict(each.skipped))
+            for each in self.reader.captures
+        ]
+
+    def _correlate(self, ours: LaneOutput, theirs: LaneOutput) -> None:
+        correlator = self._correlator
+        for message in in_time_order(ours.messages, theirs.messages):
+            correlator.add_message(message)
+        for output in (ours, theirs):
+            for flow in output.opened:
+                correlator.connection_opened(flow)
+            for connection in output.connections:
+                correlator.add_connection(connection)
+
+    def _wants_twin(self) -> bool:
+        jobs = self.options.jobs
+        if jobs == 1 or "-" in self.paths or not can_twin():
+            return False
+        if jobs >= 2:
+            return True
+        return sum(os.path.getsize(path) for path in self.paths) >= TWIN_FROM_OCTETS

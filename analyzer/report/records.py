@@ -1,0 +1,230 @@
+"""The records of the JSON contract (docs/json.md), as plain dicts: one place where the names of the contract are written.
+
+Keys, message bodies and subscriber identities stay out unless asked for; a subscriber is shown by host alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from analyzer.conversations.media import MediaEnd
+from analyzer.correlate.nodes import NodeTable
+from analyzer.correlate.session import Conference, Session
+from analyzer.model import CaptureInfo, Coverage, TimelineEntry
+from analyzer.report.times import iso_time
+from analyzer.report.wireshark_filter import wireshark_filter
+
+SCHEMA_VERSION = 1
+
+Record = dict[str, Any]
+
+
+def tool_record(version: str) -> Record:
+    return {"name": "mrfscope", "version": version}
+
+
+def capture_record(capture: CaptureInfo) -> Record:
+    return {
+        "path": capture.path,
+        "format": capture.format,
+        "packets": capture.packets,
+        "first": iso_time(capture.first),
+        "last": iso_time(capture.last),
+        "damage": capture.damage,
+        "skipped": capture.skipped,
+    }
+
+
+def coverage_record(coverage: Coverage) -> Record:
+    return {
+        "packets": coverage.packets,
+        "used": coverage.used,
+        "ignored": _counts(coverage.ignored),
+        "messages": _counts(coverage.messages),
+        "undecoded": [
+            {"protocol": each.protocol, "frame": each.frame, "offset": each.offset, "reason": each.reason}
+            for each in coverage.undecoded
+        ],
+        "undecoded_total": coverage.undecoded_total,
+        "gaps": [{"flow": each.flow, "frame": each.frame, "octets": each.octets} for each in coverage.gaps],
+        "gaps_total": coverage.gaps_total,
+        "streams": _counts(coverage.streams),
+        "tls": {
+            "sessions": coverage.tls_sessions,
+            "decrypted": coverage.tls_sessions - sum(coverage.tls_undecrypted.values()),
+            "undecrypted": _counts(coverage.tls_undecrypted),
+        },
+        "unlinked": _counts(coverage.unlinked),
+        "unlinked_list": coverage.unlinked_list,
+        "notes": _counts(coverage.notes),
+    }
+
+
+def _counts(counter: dict[str, int]) -> Record:
+    return {name: counter[name] for name in sorted(counter) if counter[name]}
+
+
+def conference_record(conference: Conference) -> Record:
+    return {"id": conference.id, "uri": conference.uri or None, "sessions": conference.sessions}
+
+
+def masked_identity(uri: str) -> str:
+    """A SIP URI without what names the subscriber: `sip:...@ims.example.net`; tel URIs lose their number."""
+    scheme, colon, rest = uri.partition(":")
+    if not colon:
+        return "..." if uri else ""
+    user, at, host = rest.rpartition("@")
+    if at:
+        return f"{scheme}:...@{host}"
+    return f"{scheme}:..." if scheme == "tel" else uri
+
+
+def session_record(session: Session, nodes: NodeTable, *, identities: bool = False) -> Record:
+    """One session of the contract."""
+    return {
+        "id": session.id,
+        "kind": session.kind,
+        "flow": None,
+        "verdict": session.verdict.value,
+        "state": session.state,
+        "first": iso_time(session.first),
+        "last": iso_time(session.last),
+        "conference": None,
+        "participants": [
+            {
+                "role": nodes.role(each.address) or None,
+                "address": each.address or None,
+                "identity": (each.identity if identities else masked_identity(each.identity)) or None,
+            }
+            for each in session.participants
+        ],
+        "nodes": node_records(session, nodes),
+        "media": [_end_record("offer", end) for end in session.offered]
+        + [_end_record("answer", end) for end in session.answered],
+        "sip": _sip_record(session),
+        "h248": [
+            {
+                "gateway": life.gateway,
+                "controller": life.controller,
+                "context_id": life.context_id,
+                "termination_id": life.termination_id,
+                "local": [_end_record(None, end) for end in life.local.values()],
+                "remote": [_end_record(None, end) for end in life.remote.values()],
+                "errors": [code for code, _ in life.errors],
+            }
+            for life in session.terminations
+        ],
+        "tcp": [
+            {
+                "client": part.connection.client.src,
+                "server": part.connection.client.dst,
+                "outcome": part.connection.outcome,
+                "direction_guessed": part.connection.guessed,
+                "protocol": part.connection.protocol or None,
+                "retransmissions": part.connection.retransmissions,
+                "gaps": part.connection.gaps,
+            }
+            for part in session.connections
+        ],
+        "msrp": _msrp_record(session),
+        "tls": None,
+        "connection_model": session.connection_model,
+        "links": [
+            {"to": link.to, "reason": link.reason, "confidence": link.confidence.value} for link in session.links
+        ],
+        "steps": [],
+        "findings": [],
+        "timeline": entry_records(session.entries, nodes),
+        "wireshark_filter": wireshark_filter(session),
+    }
+
+
+def node_records(session: Session, nodes: NodeTable) -> list[Record]:
+    """Every address in the session's timeline with its role, in the order of appearance."""
+    addresses: dict[str, None] = {}
+    for flow in {id(entry.flow): entry.flow for entry in session.entries}.values():
+        addresses[flow.src_ip] = None
+        addresses[flow.dst_ip] = None
+    return [{"address": address, "role": nodes.role(address) or None} for address in addresses]
+
+
+def _sip_record(session: Session) -> Record | None:
+    call = session.call
+    if call is None:
+        return None
+    facts = call.facts
+    return {
+        "call_id": call.call_id,
+        "method": facts.method or None,
+        "status": facts.status or None,
+        "messages": len(facts.messages),
+        "retransmissions": facts.retransmissions,
+        "from_tag": facts.caller.tag,
+        "to_tag": facts.callee.tag,
+        "focus": facts.focus_uri or None,
+        "exchanges": [
+            {
+                "offer": exchange.offer.message.frames if exchange.offer is not None else None,
+                "answer": exchange.answer.message.frames if exchange.answer is not None else None,
+                "to_tag": exchange.to_tag,
+                "rejected": exchange.rejected or None,
+            }
+            for exchange in facts.exchanges
+        ],
+    }
+
+
+def _msrp_record(session: Session) -> Record | None:
+    parts = [each for part in session.connections for each in part.msrp()]
+    if not parts:
+        return None
+    return {
+        "messages": sum(each.messages for each in parts),
+        "chunks": sum(each.chunks for each in parts),
+        "requests": sum(each.requests for each in parts),
+        "responses": sum(each.responses for each in parts),
+        "reports": sum(each.reports for each in parts),
+        "errors": sum(each.errors for each in parts),
+        "octets": sum(each.octets for each in parts),
+        "session_ids": [[each.client_session_id, each.server_session_id] for each in parts],
+    }
+
+
+def _end_record(which: str | None, end: MediaEnd) -> Record:
+    record: Record = {
+        "media": end.media,
+        "protocol": end.protocol,
+        "address": end.address or None,
+        "port": end.port or None,
+        "path": list(end.path),
+        "setup": end.setup or None,
+        "cema": end.cema,
+    }
+    return record if which is None else {"from": which, **record}
+
+
+def entry_records(entries: Iterable[TimelineEntry], nodes: NodeTable) -> list[Record]:
+    """Timeline lines; this runs once per message of the capture, so it looks up each flow once."""
+    known: dict[int, tuple[str, str, str | None, str | None]] = {}
+    records = []
+    for entry in entries:
+        flow = entry.flow
+        ends = known.get(id(flow))
+        if ends is None:
+            roles = nodes.role(flow.src_ip) or None, nodes.role(flow.dst_ip) or None
+            ends = known[id(flow)] = (flow.src, flow.dst, *roles)
+        records.append(
+            {
+                "time": iso_time(entry.time),
+                "frames": entry.frames,
+                "protocol": entry.protocol,
+                "src": ends[0],
+                "dst": ends[1],
+                "from_role": ends[2],
+                "to_role": ends[3],
+                "summary": entry.summary,
+                "step": entry.step,
+            }
+        )
+    return records

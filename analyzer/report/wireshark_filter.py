@@ -1,0 +1,44 @@
+"""A display filter that shows one session in Wireshark: its call, its connections, and its H.248 by frame number.
+
+H.248 goes by frame number because the context is `$` in the very request that makes it, and one message may speak of many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from analyzer.correlate.session import Session
+
+
+def wireshark_filter(session: Session) -> str:
+    """One line to paste into Wireshark's filter bar."""
+    parts: list[str] = []
+    if session.call is not None:
+        parts.append(f"sip.Call-ID == {quoted(session.call.call_id)}")
+    for part in session.connections:
+        flow = part.connection.client
+        ip = "ipv6" if flow.version == 6 else "ip"
+        parts.append(
+            f"({ip}.addr == {flow.src_ip} && {ip}.addr == {flow.dst_ip}"
+            f" && tcp.port == {flow.sport} && tcp.port == {flow.dport})"
+        )
+    frames = sorted({frame for entry in session.entries if entry.protocol == "h248" for frame in entry.frames})
+    if frames:
+        parts.append(f"frame.number in {{{', '.join(ranges(frames))}}}")
+    return " || ".join(parts)
+
+
+def quoted(text: str) -> str:
+    """A string of Wireshark's filter language."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def ranges(numbers: Iterable[int]) -> list[str]:
+    """`1..3` for runs, from numbers in ascending order."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and number == found[-1][1] + 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    return [str(first) if first == last else f"{first}..{last}" for first, last in found]

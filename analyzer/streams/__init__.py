@@ -1,0 +1,1 @@
+"""What speaks here: payloads of UDP, TCP and SCTP to messages."""

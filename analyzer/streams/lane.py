@@ -1,0 +1,174 @@
+"""One lane of the pipeline: packet blocks in, messages and connection digests out.
+
+A lane is all that happens between the capture and correlation. With two processes each has one lane and reads the same file;
+selection gives every packet to exactly one of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from analyzer.capture.blocks import PacketBlock
+from analyzer.capture.rows import Rows
+from analyzer.capture.select import Selector
+from analyzer.conversations.connection import Connection
+from analyzer.model import Coverage, Message, Undecoded
+from analyzer.streams.speakers import datagram_protocol
+from analyzer.streams.tcp_reader import TcpReader
+from analyzer.transport.flow import Flow, FlowTable
+from analyzer.transport.sctp import SctpTable
+from analyzer.transport.tcp import TcpTable
+from dissectors.errors import DecodeError
+from dissectors.h248 import decode_h248
+from dissectors.sip import decode_sip
+
+H248_PPID = 7
+"SCTP payload protocol identifier of H.248 (IANA registry)."
+
+
+@dataclass(slots=True)
+class LaneOutput:
+    """What a lane found since it was last asked."""
+
+    messages: list[Message] = field(default_factory=list)
+    opened: list[Flow] = field(default_factory=list)
+    connections: list[Connection] = field(default_factory=list)
+
+
+class Lane:
+    """Reads blocks; lane `lane` of `lanes`."""
+
+    def __init__(self, lane: int = 0, lanes: int = 1, udp_ports: frozenset[int] = frozenset((2945,))) -> None:
+        self.coverage = Coverage()
+        self.selector = Selector(lane, lanes, udp_ports)
+        self.flows = FlowTable()
+        self.now = 0
+        "The latest capture time seen, in ns."
+        self._tcp = TcpTable()
+        self._sctp = SctpTable()
+        self._output = LaneOutput()
+        self._tcp_reader = TcpReader(self.coverage, self._emit_decoded, self.selector.ignore_flow)
+
+    def feed(self, block: PacketBlock) -> LaneOutput:
+        """Read one block."""
+        self._read(self.selector.select(block))
+        return self._take_output()
+
+    def finish(self) -> LaneOutput:
+        """Read what was held back; every connection ends here."""
+        self._read(self.selector.flush())
+        self._tcp_reader.receive(self._tcp.flush())
+        self._account_transport()
+        return self._take_output()
+
+    def _take_output(self) -> LaneOutput:
+        output, self._output = self._output, LaneOutput()
+        output.opened, self._tcp_reader.opened = self._tcp_reader.opened, []
+        output.connections, self._tcp_reader.done = self._tcp_reader.done, []
+        return output
+
+    def _read(self, rows: Rows) -> None:
+        data = rows.data
+        receive_segment = self._tcp.receive
+        receive_events = self._tcp_reader.receive
+        self.coverage.ignored.update(rows.account)
+        if rows.time:
+            self.now = max(self.now, rows.time[-1])
+        columns = zip(
+            rows.frame,
+            rows.time,
+            rows.transport,
+            rows.addresses,
+            rows.ports,
+            rows.start,
+            rows.end,
+            rows.seq,
+            rows.ack,
+            rows.flags,
+            rows.missing,
+            strict=True,
+        )
+        if rows.more_frames:
+            self._read_fragmented(rows)
+            return
+        for frame, time, transport, addresses, ports, start, end, seq, ack, flags, missing in columns:
+            if transport == 6:
+                events = receive_segment(addresses, ports, frame, time, seq, ack, flags, data[start:end], missing)
+                if events:
+                    receive_events(events)
+            elif transport == 17:
+                self._datagram(frame, time, addresses, ports, data[start:end], missing, (frame,))
+            else:
+                self._packet(frame, time, addresses, ports, data[start:end])
+
+    def _read_fragmented(self, rows: Rows) -> None:
+        """The same, where some payloads came in several fragments; TCP knows the completing frame only."""
+        data = rows.data
+        for index, frame in enumerate(rows.frame):
+            time, addresses, ports = rows.time[index], rows.addresses[index], rows.ports[index]
+            payload = data[rows.start[index] : rows.end[index]]
+            if rows.transport[index] == 6:
+                events = self._tcp.receive(
+                    addresses,
+                    ports,
+                    frame,
+                    time,
+                    rows.seq[index],
+                    rows.ack[index],
+                    rows.flags[index],
+                    payload,
+                    rows.missing[index],
+                )
+                self._tcp_reader.receive(events)
+            elif rows.transport[index] == 17:
+                frames = rows.more_frames.get(index, (frame,))
+                self._datagram(frame, time, addresses, ports, payload, rows.missing[index], frames)
+            else:
+                self._packet(frame, time, addresses, ports, payload)
+
+    def _datagram(
+        self, frame: int, time: int, addresses: int, ports: int, data: bytes, missing: int, frames: tuple[int, ...]
+    ) -> None:
+        protocol = datagram_protocol(data)
+        if not protocol:
+            reason = "keep-alive" if not data.strip(b"\r\n\0 ") else "udp text, no known protocol"
+            self.coverage.ignored[reason] += len(frames)
+            return
+        self._decode(protocol, self.flows.get(addresses, ports), time, frames, data, missing)
+
+    def _decode(
+        self, protocol: str, flow: Flow, time: int, frames: tuple[int, ...], data: bytes, missing: int = 0
+    ) -> None:
+        try:
+            decoded: Any = decode_sip(data) if protocol == "sip" else decode_h248(data)
+        except DecodeError as error:
+            why = f"{error.why} ({missing} octets were not captured)" if missing else error.why
+            self.coverage.add_undecoded(Undecoded(protocol, frames[-1], error.offset, why))
+            self.coverage.ignored["undecodable message"] += len(frames)
+            return
+        self._emit_decoded(protocol, flow, time, frames, decoded)
+
+    def _emit_decoded(self, protocol: str, flow: Flow, time: int, frames: tuple[int, ...], decoded: Any) -> None:
+        self.coverage.messages[protocol] += 1
+        self._output.messages.append(Message(protocol, flow, time, frames, decoded))
+
+    def _packet(self, frame: int, time: int, addresses: int, ports: int, data: bytes) -> None:
+        """One SCTP packet."""
+        for found in self._sctp.receive(frame, time, addresses, ports, data):
+            protocol = "h248" if found.ppid == H248_PPID else datagram_protocol(found.data)
+            if protocol:
+                self._decode(protocol, self.flows.get(*found.flow_key), found.time, found.frames, found.data)
+            else:
+                self.coverage.notes[f"sctp message, payload protocol {found.ppid}"] += 1
+
+    def _account_transport(self) -> None:
+        notes = self.coverage.notes
+        for name, count in (
+            ("tcp connections evicted, idle", self._tcp.evicted_idle),
+            ("tcp connections evicted, table full", self._tcp.evicted_full),
+        ):
+            if count:
+                notes[name] += count
+        if self._tcp.strays:
+            self.coverage.ignored["tcp packet of no connection"] += self._tcp.strays

@@ -1,0 +1,161 @@
+"""A second process that reads the same capture and does the larger part of TCP: its lane runs beside ours.
+
+It sends one batch per packet block through a pipe, as plain tuples in `marshal` form: the pipe is ours from both ends and both run
+the same interpreter, so the format needs neither version nor trust. Messages other than MSRP cross as octets and are decoded here.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+from analyzer.capture.reader import open_captures
+from analyzer.conversations.connection import Connection
+from analyzer.model import Coverage, Gap, Message, Undecoded
+from analyzer.streams.lane import Lane, LaneOutput
+from analyzer.transport.flow import FlowTable
+from dissectors.h248 import decode_h248
+from dissectors.sip import decode_sip
+
+PIPE_OCTETS = 1 << 20
+"What the pipe should hold, so that neither side waits for the other at every batch."
+
+
+class TwinFailed(RuntimeError):
+    """The second process ended before its work was done."""
+
+
+def can_twin() -> bool:
+    """Can this machine run a second lane: a system with fork and more than one core."""
+    return hasattr(os, "fork") and sys.platform != "darwin" and len(os.sched_getaffinity(0)) > 1
+
+
+class Twin:
+    """The second process, seen from the first."""
+
+    def __init__(self, paths: list[str], udp_ports: frozenset[int]) -> None:
+        read_end, write_end = os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._pid = os.fork()
+        if self._pid == 0:
+            os.close(read_end)
+            _run(paths, udp_ports, os.fdopen(write_end, "wb", buffering=0))
+        os.close(write_end)
+        _enlarge(read_end)
+        self._pipe = os.fdopen(read_end, "rb")
+        self._flows = FlowTable()
+        self.coverage = Coverage()
+
+    def next_output(self) -> LaneOutput:
+        """What the twin made of the next block."""
+        return self._output(self._load())
+
+    def finish(self) -> LaneOutput:
+        """Its last output; `coverage` is complete after it."""
+        output = self._output(self._load())
+        self.coverage = coverage_from_wire(self._load())
+        self.close()
+        return output
+
+    def close(self) -> None:
+        """End the process and collect it; safe to call again."""
+        if self._pid:
+            self._pipe.close()
+            pid, self._pid = self._pid, 0
+            os.waitpid(pid, 0)
+
+    def _load(self) -> Any:
+        try:
+            return marshal.load(self._pipe)
+        except (EOFError, ValueError, TypeError) as error:
+            self.close()
+            raise TwinFailed("the second process ended early; run again with --jobs 1") from error
+
+    def _output(self, wire: Any) -> LaneOutput:
+        messages, opened, connections = wire
+        flows = self._flows
+        output = LaneOutput()
+        for protocol, addresses, ports, time, frames, data in messages:
+            decoded: Any = decode_sip(data) if protocol == "sip" else decode_h248(data)
+            output.messages.append(Message(protocol, flows.get(addresses, ports), time, frames, decoded))
+        output.opened = [flows.get(*key) for key in opened]
+        output.connections = [Connection.from_wire(each, flows) for each in connections]
+        return output
+
+
+def _enlarge(pipe: int) -> None:
+    try:
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_OCTETS)
+    except (ImportError, AttributeError, OSError):
+        return  # the usual 64 KiB do as well, with more waiting
+
+
+def _run(paths: list[str], udp_ports: frozenset[int], pipe: BinaryIO) -> None:
+    """The second process: never returns."""
+    status = 1
+    try:
+        lane = Lane(1, 2, udp_ports)
+        for block in open_captures(paths).blocks():
+            pipe.write(marshal.dumps(_wire(lane.feed(block))))
+        pipe.write(marshal.dumps(_wire(lane.finish())))
+        pipe.write(marshal.dumps(coverage_to_wire(lane.coverage)))
+        pipe.close()
+        status = 0
+    except (BrokenPipeError, KeyboardInterrupt):
+        pass  # the first process has its reasons, and reports them
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _wire(output: LaneOutput) -> tuple[Any, ...]:
+    messages = [
+        (each.protocol, *each.flow.key, each.time, each.frames, each.decoded.data) for each in output.messages
+    ]
+    return messages, [flow.key for flow in output.opened], [each.to_wire() for each in output.connections]
+
+
+_COUNTERS = ("ignored", "messages", "tls_undecrypted", "unlinked", "streams", "notes")
+
+
+def coverage_to_wire(coverage: Coverage) -> tuple[Any, ...]:
+    """An account as plain tuples."""
+    return (
+        [dict(getattr(coverage, name)) for name in _COUNTERS],
+        [tuple(asdict(each).values()) for each in coverage.undecoded],
+        coverage.undecoded_total,
+        [tuple(asdict(each).values()) for each in coverage.gaps],
+        coverage.gaps_total,
+        coverage.tls_sessions,
+    )
+
+
+def coverage_from_wire(wire: Any) -> Coverage:
+    """The inverse of `coverage_to_wire`."""
+    counters, undecoded, undecoded_total, gaps, gaps_total, tls_sessions = wire
+    coverage = Coverage()
+    for name, counts in zip(_COUNTERS, counters, strict=True):
+        getattr(coverage, name).update(counts)
+    coverage.undecoded = [Undecoded(*each) for each in undecoded]
+    coverage.undecoded_total = undecoded_total
+    coverage.gaps = [Gap(*each) for each in gaps]
+    coverage.gaps_total = gaps_total
+    coverage.tls_sessions = tls_sessions
+    return coverage
+
+
+def in_time_order(one: list[Message], other: list[Message]) -> Iterator[Message]:
+    """Two lists of messages, each in time order, as one."""
+    if not other:
+        yield from one
+        return
+    yield from sorted([*one, *other], key=lambda each: (each.time, each.frames))
