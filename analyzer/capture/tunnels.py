@@ -1,0 +1,190 @@
+"""What carries IP: MPLS (RFC 3032), PPPoE (RFC 2516), GRE (RFC 2784, 2890, 2637), ERSPAN (draft-foschiano-erspan),
+GTP-U (TS 29.281), VXLAN (RFC 7348), Geneve (RFC 8926), L2TPv2 data (RFC 2661).
+
+Each is a function over a `Cut` like those of `link`, so a capture that is tunnelled throughout costs little more than
+a plain one. Link types that these do not know are left to scapy, packet by packet (`innermost_ip`).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from analyzer.capture import link
+from analyzer.capture.link import Cut, Layer, Octets, Walk
+
+UNREADABLE = "tunnel unreadable"
+LABELS = 16
+"""MPLS labels in a stack at most."""
+GTP_EXTENSIONS = 8
+"""GTP-U extension headers in a packet at most."""
+
+
+def mpls(octets: Octets, cut: Cut, walk: Walk) -> None:
+    """Labels to the bottom of the stack; what follows is told by its first bits (RFC 4928 and RFC 4385, section 3)."""
+    for _ in range(LABELS):
+        if not len(cut.packet):
+            return
+        cut = walk.whole(cut, 4, UNREADABLE)
+        bottom = (octets.u32(cut.start) & 0x100) != 0
+        _below_labels(octets, cut.where(bottom).after(4), walk)
+        cut = cut.where(~bottom).after(4)
+    walk.drop(UNREADABLE, cut.packet)
+
+
+def _below_labels(octets: Octets, cut: Cut, walk: Walk) -> None:
+    cut = walk.whole(cut, 1, UNREADABLE)
+    kind = octets.u8(cut.start) >> 4
+    walk.open(Layer.IPV4, cut.where(kind == 4))
+    walk.open(Layer.IPV6, cut.where(kind == 6))
+    # A pseudowire: Ethernet, mostly after a control word, whose first four bits are 0
+    wire = walk.whole(cut.where((kind != 4) & (kind != 6)), 18, UNREADABLE)
+    plain = np.isin(octets.u16(wire.start + 12), (*link.ETHERTYPES, 0x0806))
+    control = ~plain & (octets.u8(wire.start) >> 4 == 0)
+    walk.open(Layer.ETHERNET, wire.where(plain))
+    walk.open(Layer.ETHERNET, wire.where(control).after(4))
+    walk.drop(UNREADABLE, wire.packet[~(plain | control)])
+
+
+def pppoe(octets: Octets, cut: Cut, walk: Walk) -> None:
+    """A session packet (RFC 2516 section 4): its length excludes Ethernet padding."""
+    cut = walk.whole(cut, 6, UNREADABLE)
+    cut = walk.sound(cut, octets.u16(cut.start) == 0x1100, UNREADABLE)
+    length = octets.u16(cut.start + 4)
+    walk.open(Layer.PPP, cut.after(6).first(length))
+
+
+def gre(octets: Octets, cut: Cut, walk: Walk) -> None:
+    """RFC 2784 and 2890; version 1 is PPTP's (RFC 2637 section 4.1); ERSPAN: draft-foschiano-erspan."""
+    cut = walk.whole(cut, 4, UNREADABLE)
+    word = octets.u32(cut.start)
+    version = word >> 16 & 7
+    cut = walk.sound(cut, ((word & 0x40000000) == 0) & (version <= 1), UNREADABLE)  # routing: withdrawn by RFC 2784
+    word = octets.u32(cut.start)
+    numbered = (word >> 28 & 1) == 1
+    size = 4 + 4 * ((word >> 31 & 1) + (word >> 29 & 1) + numbered + ((word >> 16 & 7 == 1) & (word >> 23 & 1)))
+    cut = cut.after(size)
+    kind = word & 0xFFFF
+    # ERSPAN type I has no sequence number and no header of its own, type II 8 octets, type III 12, or 20 with the O bit
+    mirror = kind == 0x88BE
+    walk.open(Layer.ETHERNET, cut.where(mirror & ~numbered))
+    walk.open(Layer.ETHERNET, cut.where(mirror & numbered).after(8))
+    third = walk.whole(cut.where(kind == 0x22EB), 12, UNREADABLE)
+    walk.open(Layer.ETHERNET, third.after(np.where((octets.u32(third.start + 8) & 1) == 1, 20, 12)))
+    rest = ~mirror & (kind != 0x22EB)
+    link.by_ethertype(kind[rest], cut.where(rest), walk)
+
+
+def gtp_u(octets: Octets, cut: Cut, walk: Walk) -> None:
+    """A G-PDU: TS 29.281 clause 5.1, extension headers clause 5.2."""
+    cut = walk.whole(cut, 8, UNREADABLE)
+    word = octets.u32(cut.start)
+    cut = cut.first((word & 0xFFFF) + 8).after(8)
+    optional = (word >> 24 & 7) != 0
+    walk.open(Layer.IP, cut.where(~optional))
+    cut = walk.whole(cut.where(optional), 4, UNREADABLE)
+    # the type of the next header counts only where the E flag is set
+    following = octets.u8(cut.start + 3) * (octets.u8(cut.start - 8) >> 2 & 1)
+    cut = cut.after(4)
+    for _ in range(GTP_EXTENSIONS):
+        last = following == 0
+        walk.open(Layer.IP, cut.where(last))
+        cut = walk.whole(cut.where(~last), 4, UNREADABLE)
+        if not len(cut.packet):
+            return
+        size = octets.u8(cut.start) * 4
+        held = (size > 0) & (cut.start + size <= cut.end)
+        size = size[held]
+        cut = walk.sound(cut, held, UNREADABLE)
+        following = octets.u8(cut.start + size - 1)
+        cut = cut.after(size)
+    walk.drop(UNREADABLE, cut.packet)
+
+
+def tunnelled_ip(octets: Octets, cut: Cut, walk: Walk) -> None:
+    link.raw_ip(octets, cut, walk, UNREADABLE)
+
+
+def vxlan(octets: Octets, cut: Cut, walk: Walk) -> None:
+    """RFC 7348 section 5."""
+    walk.open(Layer.ETHERNET, walk.whole(cut, 8, UNREADABLE).after(8))
+
+
+def geneve(octets: Octets, cut: Cut, walk: Walk) -> None:
+    """RFC 8926 section 3.4."""
+    cut = walk.whole(cut, 8, UNREADABLE)
+    word = octets.u32(cut.start)
+    link.by_ethertype(word & 0xFFFF, cut.after(8 + (word >> 24 & 0x3F) * 4), walk)
+
+
+def l2tp(octets: Octets, cut: Cut, walk: Walk) -> None:
+    """A data message: RFC 2661 section 3.1."""
+    cut = walk.whole(cut, 6, UNREADABLE)
+    flags = octets.u16(cut.start)
+    has_length, has_numbers, has_offset = flags >> 14 & 1, flags >> 11 & 1, flags >> 9 & 1
+    size = 6 + 2 * has_length + 4 * has_numbers
+    padded = has_offset == 1
+    held = ~padded | (cut.start + size + 2 <= cut.end)
+    size, padded = size[held], padded[held]
+    cut = walk.sound(cut, held, UNREADABLE)
+    pad = np.zeros(len(size), np.int64)
+    pad[padded] = 2 + octets.u16((cut.start + size)[padded])
+    walk.open(Layer.PPP, cut.after(size + pad))
+
+
+@cache
+def _scapy_links() -> dict[int, Any]:
+    """Scapy's classes by link type. Imported late: it costs half a second, and few captures need it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from scapy.config import conf
+        from scapy.layers import all as _everything  # noqa: F401  (registers the link types)
+    return {int(number): layer for number, layer in conf.l2types.num2layer.items()}
+
+
+def known_to_scapy(linktype: int) -> bool:
+    return linktype in SCAPY_LINKS and linktype in _scapy_links()
+
+
+def innermost_ip(linktype: int, packet: bytes) -> bytes | None:
+    """The octets of the innermost IP packet, header included; None where scapy finds none, whatever its trouble."""
+    from scapy.layers.inet import IP
+    from scapy.layers.inet6 import IPv6
+
+    found = None
+    try:
+        layer = _scapy_links()[linktype](packet)
+        while layer is not None and layer.original is not None:
+            if isinstance(layer, IP | IPv6):
+                found = bytes(layer.original)
+            layer = layer.payload if layer.payload else None
+    except Exception:  # scapy raises whatever its fields raise; hostile octets are its input here
+        return found
+    return found
+
+
+SCAPY_LINKS = frozenset((51, 105, 119, 127, 144, 192, 204, 274))
+"""Link types worth asking scapy: PPPoE, 802.11 without and with radio headers, IrDA, PPI, directed PPP, mPackets."""
+
+LAYERS: dict[Layer, Callable[[Octets, Cut, Walk], None]] = {
+    Layer.ETHERNET: link.ethernet,
+    Layer.VLAN: link.vlan,
+    Layer.SNAP: link.snap,
+    Layer.PPP: link.ppp,
+    Layer.HDLC: link.hdlc,
+    Layer.IP: tunnelled_ip,
+    Layer.IPV4: link.ipv4,
+    Layer.IPV6: link.ipv6,
+    Layer.MPLS: mpls,
+    Layer.PPPOE: pppoe,
+    Layer.GRE: gre,
+    Layer.GTP_U: gtp_u,
+    Layer.VXLAN: vxlan,
+    Layer.GENEVE: geneve,
+    Layer.L2TP: l2tp,
+}
+"""How each layer is opened."""
