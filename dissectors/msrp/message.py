@@ -132,11 +132,12 @@ class MsrpMessage:
 def split_headers(head: bytes) -> list[tuple[str, str]]:
     """Split the header lines of a head; DecodeError for a line that is no header (RFC 4975 section 9, no folding)."""
     text = head.decode("utf-8", "surrogateescape")
+    lines = text.removesuffix("\r\n").removesuffix("\r\n").split("\r\n")
     pairs = []
-    for line in text.rstrip("\r\n").split("\r\n")[1:]:
-        name, colon, value = line.partition(":")
+    for number in range(1, len(lines)):
+        name, colon, value = lines[number].partition(":")
         if not colon or not _HEADER_NAME.fullmatch(name):
-            offset = len(text[: text.index("\r\n" + line)].encode("utf-8", "surrogateescape")) + 2
+            offset = len("\r\n".join([*lines[:number], ""]).encode("utf-8", "surrogateescape"))
             raise DecodeError("MSRP header", offset, "no header name and colon")
         pairs.append((name, value.strip(" \t")))
     return pairs
