@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dissectors.framing import Framed
-from dissectors.msrp.codec import decode_msrp
+from dissectors.msrp.codec import decode_msrp, encode_msrp
 from dissectors.msrp.message import MsrpMessage
 from dissectors.msrp.stream import MAX_START_LINE, MsrpStream
 
@@ -224,3 +224,29 @@ def test_hostile_stretches_stay_small(filler: bytes) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 300_000
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.lists(st.sampled_from(PIECES), max_size=4).map(b"".join), st.integers(0, 200)),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(1, 40),
+)
+def test_gaps_in_any_pieces(parts: list[tuple[bytes, int]], size: int) -> None:
+    """Between gaps, too, only the octets count; messages keep their place in the stream."""
+    whole, pieces = MsrpStream(), MsrpStream()
+    one: Items = []
+    other: Items = []
+    for data, lost in parts:
+        one += whole.receive_data(data) + whole.receive_gap(lost)
+        for at in range(0, len(data), size):
+            other += pieces.receive_data(data[at : at + size])
+        other += pieces.receive_gap(lost)
+    assert facts(one) == facts(other)
+    stream = b"".join(data + b"\0" * lost for data, lost in parts)
+    for item in one:
+        if item.message is not None:
+            assert encode_msrp(item.message) == stream[item.start : item.end]
