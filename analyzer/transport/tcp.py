@@ -163,7 +163,7 @@ class TcpTable:
         events += connection.receive(stream.direction, frame, time, seq, ack, flags, payload, missing)
         if state is not connection.state or connection.state is TcpState.SYN_SENT:
             self._receive_state(connection, state)
-        if connection.has_hole:
+        if connection.waiting:
             self._holes[connection] = None
             self._due = min(self._due, time + HOLE_TIME)
         return events
@@ -223,7 +223,7 @@ class TcpTable:
         """Judge holes, unanswered SYNs and idle connections at capture time `now`."""
         for connection in list(self._holes):
             connection.check_holes(now, events)
-            if not connection.has_hole:
+            if not connection.waiting:
                 del self._holes[connection]
             if connection.is_over:
                 self._closing.setdefault(connection)

@@ -22,7 +22,7 @@ SYN_FRAMES = 16
 class TcpConnection:
     """One connection: two streams, its state and the steps it took."""
 
-    __slots__ = ("guessed", "ignored", "lifecycle", "number", "simultaneous", "state", "streams")
+    __slots__ = ("guessed", "ignored", "lifecycle", "number", "simultaneous", "state", "streams", "waiting")
 
     def __init__(self, initiator: Flow, number: int = 0) -> None:
         self.number = number
@@ -34,6 +34,8 @@ class TcpConnection:
         "Both sides sent a SYN of their own (RFC 9293 section 3.5, figure 7)."
         self.ignored = False
         "The reader wants no octets; only the steps are followed."
+        self.waiting = False
+        "Octets of either direction are waited for."
         self.lifecycle: list[Lifecycle] = []
         there = TcpStream(self, 0, initiator)
         back = TcpStream(self, 1, Flow(*initiator.reverse_key()))
@@ -74,6 +76,7 @@ class TcpConnection:
             if stream.unsettled:
                 stream.unsettled, stream.offset = False, 0
             stream.quick = False
+        self.waiting = False
 
     def receive(
         self,
@@ -108,8 +111,16 @@ class TcpConnection:
                 return events
             if payload or missing or flags & FIN:
                 stream.receive_segment(frame, time, seq, payload, missing, bool(flags & FIN), events)
-        self.check_holes(time, events)
+        self._settle(time, events)
         return events
+
+    def _settle(self, now: int, events: list[TcpEvent]) -> None:
+        there, back = self.streams
+        if there.held or back.held or there.end_offset >= 0 or back.end_offset >= 0:
+            self.check_holes(now, events)
+        else:
+            there.quick = back.quick = self.state is TcpState.ESTABLISHED and not self.ignored
+            self.waiting = False
 
     def check_holes(self, now: int, events: list[TcpEvent]) -> None:
         """Declare holes that are due at `now` and take the steps that become possible by it."""
@@ -120,19 +131,9 @@ class TcpConnection:
             if 0 <= stream.end_offset <= stream.offset and not stream.finished and not stream.unsettled:
                 self._finish(stream, stream.end_frame, stream.end_time, events)
         there, back = self.streams
-        there.quick = back.quick = (
-            self.state is TcpState.ESTABLISHED
-            and not self.ignored
-            and there.end_offset < 0
-            and back.end_offset < 0
-            and not there.held
-            and not back.held
-        )
-
-    @property
-    def has_hole(self) -> bool:
-        """True while octets of either direction are waited for."""
-        return self.streams[0].has_hole or self.streams[1].has_hole
+        ordinary = self.state is TcpState.ESTABLISHED and not self.ignored and there.end_offset < 0 > back.end_offset
+        there.quick = back.quick = ordinary and not there.held and not back.held
+        self.waiting = there.has_hole or back.has_hole
 
     def end(self) -> list[TcpEvent]:
         """Give up what is waited for: nothing more will come. A SYN without answer becomes a TIMEOUT."""

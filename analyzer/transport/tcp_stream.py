@@ -7,17 +7,15 @@ and some time has gone by, or until the limits below are met.
 
 Where SYN was not seen (yet), the first octets are held for the same time, and offset 0 is the lowest of them; until it
 is settled, offsets count from `UNSETTLED`.
-
-Which frame brought which octet is kept as marks: the newest one in three slots, those before in three lists, and only
-as long as `released` has not passed them.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from analyzer.transport.tcp_events import Gap, Piece, TcpEvent
+from analyzer.transport.tcp_marks import FrameMarks
 
 if TYPE_CHECKING:
     from analyzer.transport.flow import Flow
@@ -40,14 +38,12 @@ ONE_WAY_TIME = 1_000_000_000
 "ns that a hole is waited for when the capture holds no acknowledgment at all of this direction."
 HELD_OCTETS = 1 << 20
 HELD_SEGMENTS = 2048
-MARKS = 65_536
-"Marks kept for a reader that never releases."
 
 Held = tuple[int, int, int, int, bytes]
 "start and end offset, frame, time, payload (shorter than end - start when the snaplen cut it)."
 
 
-class TcpStream:
+class TcpStream(FrameMarks):
     """One direction: its position, what it holds, the frames of its octets, and its figures."""
 
     __slots__ = (
@@ -66,12 +62,6 @@ class TcpStream:
         "held_octets",
         "initial_seq",
         "keep_alives",
-        "mark_frame",
-        "mark_frames",
-        "mark_start",
-        "mark_starts",
-        "mark_time",
-        "mark_times",
         "midstream",
         "next_seq",
         "offset",
@@ -79,7 +69,6 @@ class TcpStream:
         "packets",
         "peer",
         "quick",
-        "released",
         "retransmissions",
         "segments",
         "strange",
@@ -95,6 +84,7 @@ class TcpStream:
     peer: TcpStream
 
     def __init__(self, connection: TcpConnection, direction: int, flow: Flow) -> None:
+        super().__init__()
         self.connection = connection
         self.direction = direction
         "0 from the initiator, 1 from the responder."
@@ -105,8 +95,6 @@ class TcpStream:
         "Stream offset of `next_seq`."
         self.quick = False
         "In-order segments need no look at the connection: nothing held, nothing ending on either side."
-        self.released = 0
-        "Frames of octets below this offset are no longer asked for."
         self.acked = -1
         "The other side's latest acknowledgment number; -1 before any."
         self.time = 0
@@ -128,12 +116,6 @@ class TcpStream:
         "Time of the latest of them."
         self.held: list[Held] = []
         self.held_octets = 0
-        self.mark_start = 0
-        self.mark_frame = 0
-        self.mark_time = 0
-        self.mark_starts: list[int] = []
-        self.mark_frames: list[int] = []
-        self.mark_times: list[int] = []
         self.packets = 0
         self.segments = 0
         "Segments with payload, repetitions included."
@@ -161,56 +143,6 @@ class TcpStream:
     def syn_retransmissions(self) -> int:
         """How often the SYN (or SYN-ACK) was repeated; at most 15 are counted."""
         return max(0, len(self.syn_frames) - 1)
-
-    # ------------------------------------------------------------------ frames of octets
-
-    def frames_of(self, start: int, end: int) -> tuple[int, ...]:
-        """Return the frames that brought the octets from `start` to `end`, in stream order, each once."""
-        if start >= self.mark_start:
-            return (self.mark_frame,)
-        first, last = self._mark_range(start, end)
-        frames = self.mark_frames[first:last]
-        if end > self.mark_start:
-            frames.append(self.mark_frame)
-        return tuple(dict.fromkeys(frames)) if len(frames) > 1 else tuple(frames)
-
-    def time_of(self, start: int, end: int) -> int:
-        """Return when the octets from `start` to `end` were complete: the latest time of their frames, ns."""
-        if start >= self.mark_start:
-            return self.mark_time
-        first, last = self._mark_range(start, end)
-        times = self.mark_times[first:last]
-        if end > self.mark_start or not times:
-            times.append(self.mark_time)
-        return max(times)
-
-    def release(self, offset: int) -> None:
-        """Say that frames of octets below `offset` are not asked for any more; setting `released` does the same."""
-        self.released = offset
-
-    def keep_mark(self) -> None:
-        """Move the newest mark to the lists, because octets of its frame, or before it, may still be asked for."""
-        starts = self.mark_starts
-        released = self.released
-        if self.mark_frame:
-            if starts and (released >= self.mark_start or len(starts) >= 64):
-                self._drop_marks(released)
-            starts.append(self.mark_start)
-            self.mark_frames.append(self.mark_frame)
-            self.mark_times.append(self.mark_time)
-
-    def _drop_marks(self, released: int) -> None:
-        if released >= self.mark_start:
-            count = len(self.mark_starts)
-        else:
-            count = max(bisect_right(self.mark_starts, released) - 1, 0)
-            if count < len(self.mark_starts) // 2:  # so that a long message costs a constant per segment
-                count = len(self.mark_starts) // 2 if len(self.mark_starts) >= MARKS else 0
-        del self.mark_starts[:count], self.mark_frames[:count], self.mark_times[:count]
-
-    def _mark_range(self, start: int, end: int) -> tuple[int, int]:
-        first = max(bisect_right(self.mark_starts, start) - 1, 0)
-        return first, max(bisect_left(self.mark_starts, end), first + 1)
 
     # ------------------------------------------------------------------ segments
 

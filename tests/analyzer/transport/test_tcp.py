@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.transport import tcp_stream
+from analyzer.transport import tcp_marks, tcp_stream
 from analyzer.transport.flow import reverse_key
 from analyzer.transport.tcp import Gap, Lifecycle, Piece, TcpEvent, TcpState, TcpStep, TcpTable
 
@@ -182,7 +182,7 @@ def test_released_marks_are_dropped() -> None:
 
 
 def test_marks_are_bounded_without_release(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tcp_stream, "MARKS", 256)
+    monkeypatch.setattr(tcp_marks, "MARKS", 256)
     wire = Wire()
     wire.handshake()
     for index in range(2000):
