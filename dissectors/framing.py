@@ -8,7 +8,6 @@ from typing import Generic, Protocol, TypeVar
 from dissectors.errors import DecodeError
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(slots=True)
@@ -25,17 +24,17 @@ class Framed(Generic[T]):
     "Why the octets from `start` to `end` were given up; its offset counts from `start`."
 
 
-class StreamDecoder(Protocol[T_co]):
+class StreamDecoder(Protocol[T]):
     """An incremental decoder of one direction of a byte stream; fed in any pieces it gives the same messages."""
 
-    def receive_data(self, data: bytes) -> list[Framed[T_co]]:
+    def receive_data(self, data: bytes) -> list[Framed[T]]:
         """Take the next octets of the stream and return what became complete with them."""
         ...
 
-    def receive_gap(self, size: int) -> list[Framed[T_co]]:
+    def receive_gap(self, size: int) -> list[Framed[T]]:
         """Note that `size` octets (0 when unknown) are lost; an unfinished message is given up as an error."""
         ...
 
-    def receive_eof(self) -> list[Framed[T_co]]:
+    def receive_eof(self) -> list[Framed[T]]:
         """Note the end of the stream; what is unfinished comes back as an error, a cut message is never invented."""
         ...

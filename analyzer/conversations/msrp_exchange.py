@@ -27,10 +27,10 @@ class MsrpExchange:
                 summary = self._send(message, session, direction)
             elif message.method == "REPORT":
                 session.reports += 1
-                status = message.header("Status") or ""
-                if "200" not in status:
+                report = message.report_status
+                if report is None or report.code != 200:
                     session.errors += 1
-                summary = f"REPORT {message.message_id} {status}"
+                summary = f"REPORT {message.message_id} {report.code if report is not None else 'without status'}"
             else:
                 summary = message.method
         else:
@@ -60,8 +60,9 @@ class MsrpExchange:
 
     def _join(self, message: MsrpMessage, session: MsrpSession, direction: int) -> None:
         if self._assembler is None:
-            self._assembler = MessageAssembler(max_body=0)
-        for joined in self._assembler.add((direction, message.from_path, message.to_path), message):
+            self._assembler = MessageAssembler(max_kept=0)
+        key = (direction, message.from_path, message.to_path, message.message_id)
+        for joined in self._assembler.receive_chunk(message, key):
             if joined.complete:
                 session.messages += 1
 

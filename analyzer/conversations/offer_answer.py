@@ -90,7 +90,7 @@ def exchanges(messages: Iterable[Message]) -> list[Exchange]:
 
     for part in late:
         sip = part.message.decoded
-        cseq = sip.rack_cseq if sip.method == "PRACK" else sip.cseq
+        cseq = sip.rack[1] if sip.method == "PRACK" and sip.rack is not None else sip.cseq
         made = forks.get(("INVITE", cseq, sip.from_tag, sip.to_tag))
         if made is not None and made.answer is None and made.offer is not None and not made.offer.message.decoded.is_request:
             made.answer = part

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.offer_answer import Exchange, exchanges
 from analyzer.model import Message
-from dissectors.sip import SipMessage
+from dissectors.errors import DecodeError
+from dissectors.sip import SipMessage, parse_name_addr
 
 CHALLENGES = (401, 407, 494)
 "Refusals that ask for another try (RFC 3261 section 22, RFC 3329): they do not end a call."
@@ -83,17 +84,12 @@ class CallFacts:
     ended: bool = False
     "A BYE or a final refusal was seen."
     exchanges: list[Exchange] = field(default_factory=list)
-    icids: frozenset[str] = frozenset()
-    session_ids: frozenset[str] = frozenset()
-    "RFC 7989 UUIDs of both ends, without the all-zero one."
     focus_uri: str = ""
     "The conference URI: the Contact that carried `isfocus` (RFC 4579 section 5.2)."
     focus_is_caller: bool = False
     retransmissions: int = 0
 
     def __post_init__(self) -> None:
-        icids: set[str] = set()
-        uuids: set[str] = set()
         seen: set[bytes] = set()
         openings: dict[int, int] = {}
         for message in self.messages:
@@ -103,30 +99,25 @@ class CallFacts:
                 continue
             seen.add(sip.data)
             self._follow(message, sip, openings)
-            icid = sip.icid()
-            if icid:
-                icids.add(icid)
-            uuids.update(sip.session_id())
-            if not self.focus_uri and sip.is_focus():
+            # The plain search spares most messages the reading of all their header fields.
+            if not self.focus_uri and b"isfocus" in sip.data and sip.is_focus():
                 self.focus_uri = sip.contact_uri() or ""
                 caller_sent = sip.is_request == (sip.from_tag == self.caller.tag)
                 self.focus_is_caller = caller_sent
         if openings:
             self.status = openings[max(openings)]
-        self.icids = frozenset(icids)
-        self.session_ids = frozenset(each for each in uuids if each.strip("0"))
         self.exchanges = exchanges(self.messages)
 
     def _follow(self, message: Message, sip: SipMessage, openings: dict[int, int]) -> None:
         if not self.method and sip.method not in ("ACK", "BYE", "CANCEL", "PRACK"):
             self.method = sip.method
-            self.caller = Party(sip.from_uri(), sip.from_tag)
-            self.callee = Party(sip.to_uri(), sip.to_tag)
+            self.caller = Party(_uri(sip, "From"), sip.from_tag)
+            self.callee = Party(_uri(sip, "To"), sip.to_tag)
         if sip.is_request and sip.method == self.method and self.opening is None and not sip.to_tag:
             self.opening = message
             self.request_uri = sip.request_uri
-            self.caller = Party(sip.from_uri(), sip.from_tag)
-            self.callee = Party(sip.to_uri(), "")
+            self.caller = Party(_uri(sip, "From"), sip.from_tag)
+            self.callee = Party(_uri(sip, "To"), "")
         if sip.status >= 200 and sip.method == self.method and sip.from_tag == self.caller.tag:
             # A re-INVITE that is refused does not undo the call (RFC 3261 section 14.1).
             if not (self.established and sip.status >= 300):
@@ -152,3 +143,11 @@ class CallFacts:
                 if part is not None:
                     found.extend((who, end, part.message) for end in part.ends)
         return found
+
+
+def _uri(sip: SipMessage, name: str) -> str:
+    """The URI of From or To as written, empty when it cannot be read."""
+    try:
+        return parse_name_addr(sip.header(name) or "").uri
+    except DecodeError:
+        return ""
