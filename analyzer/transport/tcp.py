@@ -15,6 +15,7 @@ is always END.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from analyzer.transport.flow import Flow, FlowKey
 from analyzer.transport.tcp_connection import ACK, FIN, RST, SYN, TcpConnection
@@ -210,7 +211,7 @@ class TcpTable:
 
     def _make_room(self, events: list[TcpEvent]) -> None:
         count = max(1, self.limit // 16)
-        leaving = list(self._closing)[:count]
+        leaving = list(islice(self._closing, count))
         if not leaving:
             leaving = sorted(self._connections, key=lambda connection: connection.time)[:count]
         self.evicted_full += len(leaving)
@@ -241,7 +242,7 @@ class TcpTable:
         self._due = now + (HOLE_TIME + len(self._holes) * 100_000 if self._holes else SECOND)
 
     def _judge_opening(self, now: int, events: list[TcpEvent]) -> None:
-        for connection in list(self._opening)[:1000]:
+        for connection in list(islice(self._opening, 1000)):
             last = connection.streams[0].syn_time
             if now - last < SYN_TIMEOUT:
                 if len(connection.streams[0].syn_frames) < 2:

@@ -125,3 +125,43 @@ def test_msrp_capture_in_figures() -> None:
     for event in events:
         if isinstance(event, Piece):
             assert event.data == next(packet[7] for packet in packets if packet[2] == event.frame)
+
+
+def test_disordered_connection_is_read_as_tshark_reads_it(tmp_path: Path) -> None:
+    """Segments shuffled, repeated and cut in another way, built by scapy (RFC 9293 section 3.10.7.4)."""
+    from scapy.layers.inet import IP, TCP
+    from scapy.layers.l2 import Ether
+    from scapy.utils import wrpcap
+
+    def built(*, back: bool, flags: str, seq: int, ack: int, payload: bytes = b"") -> Ether:
+        ends = ("192.0.2.2", "192.0.2.1") if back else ("192.0.2.1", "192.0.2.2")
+        ports = (2855, 40000) if back else (40000, 2855)
+        ip = IP(src=ends[0], dst=ends[1])
+        tcp = TCP(sport=ports[0], dport=ports[1], seq=seq % 2**32, ack=ack % 2**32, flags=flags)
+        return Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / ip / tcp / payload
+
+    chance = random.Random(4)
+    data = bytes(chance.randrange(256) for _ in range(5000))
+    isn = 0xFFFFFFFF - 2000  # wraps on the way
+    cuts = [(start, data[start : start + 100]) for start in range(0, 5000, 100)]
+    cuts += [(start, data[start : start + 170]) for start in range(30, 4800, 600)]
+    order = sorted(range(len(cuts)), key=lambda index: cuts[index][0] + chance.randrange(700))
+    packets = [
+        built(back=False, flags="S", seq=isn, ack=0),
+        built(back=True, flags="SA", seq=500, ack=isn + 1),
+        built(back=False, flags="A", seq=isn + 1, ack=501),
+    ]
+    for index in order:
+        start, payload = cuts[index]
+        packets.append(built(back=False, flags="PA", seq=isn + 1 + start, ack=501, payload=payload))
+    packets.append(built(back=True, flags="PA", seq=501, ack=isn + 1 + 5000, payload=b"thanks"))
+    for index, each in enumerate(packets):
+        each.time = 1_700_000_000 + index / 100_000
+    path = tmp_path / "disordered.pcap"
+    wrpcap(str(path), packets)
+    read, count = read_packets(path)
+    followed = follow(path, count)
+    streams, _, table = reassemble(read)
+    assert streams == followed
+    assert streams["192.0.2.1:40000 > 192.0.2.2:2855"] == data
+    assert table.opened == 1
