@@ -1,1 +1,87 @@
 """Reports: what was found, for people and for programs. One file a format, one line in `FORMATS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from analyzer.model import CaptureInfo, Coverage
+
+if TYPE_CHECKING:
+    from analyzer.correlate.nodes import NodeTable
+    from analyzer.correlate.session import Conference, Session
+
+
+class Analysed(Protocol):
+    """What a writer reads of an analysis; all but `nodes` is complete only once its sessions are exhausted."""
+
+    @property
+    def nodes(self) -> NodeTable: ...
+    @property
+    def captures(self) -> Sequence[CaptureInfo]: ...
+    @property
+    def coverage(self) -> Coverage: ...
+    @property
+    def conferences(self) -> Sequence[Conference]: ...
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many sessions there are, and how many of them the report shows; complete once they are exhausted."""
+
+    seen: int = 0
+    shown: int = 0
+
+
+@dataclass(slots=True)
+class Report:
+    """A report to write."""
+
+    analysis: Analysed
+    sessions: Iterable[tuple[int, Session]]
+    "Each session with its number: its place among all sessions of the analysis, from 1."
+    version: str = ""
+    identities: bool = False
+    "Show subscriber identities in full."
+    verbosity: int = 0
+    "-1 for `-q`, 1 for `-v`; only people's formats care."
+    selection: str = ""
+    "The `--session` filter, or empty."
+    tally: Tally = field(default_factory=Tally)
+    colour: bool = False
+    unicode: bool = True
+    "Draw with more than ASCII."
+    width: int = 100
+
+
+Writer = Callable[[Report, BinaryIO], None]
+
+
+@dataclass(slots=True)
+class Format:
+    """One output format; its writer is imported when it is used."""
+
+    name: str
+    writer: str
+    "`module:function`."
+    help: str
+    early: bool = False
+    "Takes sessions as soon as they are over, in any order."
+
+    def load(self) -> Writer:
+        module, _, function = self.writer.partition(":")
+        loaded: Writer = getattr(import_module(module), function)
+        return loaded
+
+
+FORMATS = {
+    each.name: each
+    for each in (
+        Format("text", "analyzer.report.text_report:write_text", "for people"),
+        Format("json", "analyzer.report.json_report:write_json", "one document"),
+        Format("ndjson", "analyzer.report.ndjson_report:write_ndjson", "one record a line, as it is found", early=True),
+        Format("csv", "analyzer.report.csv_report:write_csv", "one row per message"),
+    )
+}

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import BinaryIO
 
-import orjson
-
-from analyzer.correlate.session import Session
-from analyzer.pipeline import Analysis
+from analyzer.report import Report
+from analyzer.report.json_report import dumps
 from analyzer.report.records import (
     SCHEMA_VERSION,
+    Record,
     capture_record,
     conference_record,
     coverage_record,
@@ -19,17 +17,16 @@ from analyzer.report.records import (
 )
 
 
-def write_ndjson(
-    analysis: Analysis, sessions: Iterable[Session], out: BinaryIO, *, version: str, identities: bool
-) -> None:
+def write_ndjson(report: Report, out: BinaryIO) -> None:
     """Lines of `record`: `tool` first, `session` each, then `conference`, `capture` and `coverage` at the end."""
+    analysis = report.analysis
 
-    def line(kind: str, record: dict[str, object]) -> None:
-        out.write(orjson.dumps({"record": kind, **record}, option=orjson.OPT_APPEND_NEWLINE))
+    def line(kind: str, record: Record) -> None:
+        out.write(dumps({"record": kind, **record}) + b"\n")
 
-    line("tool", {"schema_version": SCHEMA_VERSION, **tool_record(version)})
-    for session in sessions:
-        record = session_record(session, analysis.nodes, identities=identities)
+    line("tool", {"schema_version": SCHEMA_VERSION, **tool_record(report.version)})
+    for _, session in report.sessions:
+        record = session_record(session, analysis.nodes, identities=report.identities)
         del record["conference"]  # known only at the end: see the `conference` records
         line("session", record)
     for conference in analysis.conferences:

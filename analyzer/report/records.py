@@ -1,4 +1,4 @@
-"""The records of the JSON contract (docs/json.md), as plain dicts: one place where the names of the contract are written.
+"""The records of the JSON contract (docs/json.md) as plain dicts; the names of the contract are written here alone.
 
 Keys, message bodies and subscriber identities stay out unless asked for; a subscriber is shown by host alone.
 """
@@ -6,14 +6,16 @@ Keys, message bodies and subscriber identities stay out unless asked for; a subs
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analyzer.conversations.media import MediaEnd
-from analyzer.correlate.nodes import NodeTable
-from analyzer.correlate.session import Conference, Session
 from analyzer.model import CaptureInfo, Coverage, TimelineEntry
 from analyzer.report.times import iso_time
 from analyzer.report.wireshark_filter import wireshark_filter
+
+if TYPE_CHECKING:
+    from analyzer.conversations.media import MediaEnd
+    from analyzer.correlate.nodes import NodeTable
+    from analyzer.correlate.session import Conference, Session
 
 SCHEMA_VERSION = 1
 
@@ -74,7 +76,7 @@ def masked_identity(uri: str) -> str:
     scheme, colon, rest = uri.partition(":")
     if not colon:
         return "..." if uri else ""
-    user, at, host = rest.rpartition("@")
+    _, at, host = rest.rpartition("@")
     if at:
         return f"{scheme}:...@{host}"
     return f"{scheme}:..." if scheme == "tel" else uri

@@ -26,3 +26,27 @@ def clock_time(time: int) -> str:
     """`12:00:00.123456`, for ladders."""
     text = iso_time(time)
     return text[11:26] if text is not None and "T" in text else "-"
+
+
+def date_of(time: int) -> str:
+    """`2026-01-01`."""
+    text = iso_time(time)
+    return text[:10] if text is not None and "T" in text else "no date"
+
+
+def moment(time: int | None) -> str:
+    """`2026-01-01 12:00:00.123456 UTC`, or `no time`."""
+    return f"{date_of(time)} {clock_time(time)} UTC" if time is not None and time >= 0 else "no time"
+
+
+def duration_text(nanoseconds: int) -> str:
+    """`0 ms`, `850 ms`, `34.2 s`, `12 min 03 s`, `2 h 05 min`."""
+    milliseconds = max(nanoseconds, 0) // 1_000_000
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    if milliseconds < 60_000:
+        return f"{milliseconds // 100 / 10:.1f} s"
+    seconds = milliseconds // 1000
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60:02d} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"

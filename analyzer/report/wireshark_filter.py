@@ -1,13 +1,16 @@
 """A display filter that shows one session in Wireshark: its call, its connections, and its H.248 by frame number.
 
-H.248 goes by frame number because the context is `$` in the very request that makes it, and one message may speak of many.
+H.248 goes by frame number because the context is `$` in the very request that makes it, and one message may speak of
+many.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from analyzer.correlate.session import Session
+if TYPE_CHECKING:
+    from analyzer.correlate.session import Session
 
 
 def wireshark_filter(session: Session) -> str:
@@ -30,7 +33,11 @@ def wireshark_filter(session: Session) -> str:
 
 def quoted(text: str) -> str:
     """A string of Wireshark's filter language."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    if not escaped.isprintable() or not escaped.isascii():
+        octets = escaped.encode("utf-8", "surrogateescape")
+        escaped = "".join(chr(each) if 0x20 <= each < 0x7F else f"\\x{each:02x}" for each in octets)
+    return f'"{escaped}"'
 
 
 def ranges(numbers: Iterable[int]) -> list[str]:

@@ -1,0 +1,155 @@
+"""The root command `mrfscope` and its exit codes (docs/analyze.md).
+
+Subcommands come from the entry-point group `mrfscope.commands` and are imported when they are run or listed, so that
+other packages can add their own and none pays for another. A command returns its exit code, and imports what is slow
+inside its function.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from typing import Any
+
+import click
+
+from analyzer.capture.errors import CaptureError
+from analyzer.report.printable import printable
+
+COMMANDS = "mrfscope.commands"
+
+EXIT_FINDINGS = 1
+"Findings of severity error."
+EXIT_USAGE = 2
+EXIT_UNREADABLE = 3
+"Input unreadable, or nothing in it recognised."
+EXIT_INTERNAL = 70
+"A fault of the program (sysexits EX_SOFTWARE)."
+EXIT_OUTPUT = 74
+"The report could not be written (sysexits EX_IOERR)."
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+"The reader of the report went away: what a shell shows for a program that SIGPIPE ended."
+
+
+@dataclass(slots=True)
+class Invocation:
+    """What the root command must know of a subcommand that failed."""
+
+    verbose: bool = False
+
+
+class OutputError(Exception):
+    """The report cannot be written; the message says where and why."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are entry points."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_entry_points()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = _entry_points().get(cmd_name)
+        if entry is None:
+            return super().get_command(ctx, cmd_name)
+        try:
+            command = entry.load()
+        except Exception as error:
+            return _broken(cmd_name, error)
+        return command if isinstance(command, click.Command) else _broken(cmd_name, TypeError("not a click command"))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            abandon_stdout()
+            raise SystemExit(EXIT_BROKEN_PIPE) from None
+
+
+def abandon_stdout() -> None:
+    """Python flushes standard output once more at exit: give it a place that takes everything."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _entry_points() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=COMMANDS)}
+
+
+def _broken(name: str, error: Exception) -> click.Command:
+    """Stands for a command that cannot be imported, so that `mrfscope --help` works all the same."""
+
+    def fail(**_: object) -> None:
+        raise RuntimeError(f"the command {name} cannot be loaded: {error}") from error
+
+    why = f"Cannot be loaded: {error}"
+    return click.Command(
+        name, callback=fail, help=why, short_help=why, context_settings={"ignore_unknown_options": True}
+    )
+
+
+def tool_version() -> str:
+    """The version of the installed distribution."""
+    try:
+        return version("mrfscope")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        click.echo(f"mrfscope {tool_version()}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show the version."
+)
+def mrfscope() -> None:
+    """Turn telecom captures (SIP/SDP, H.248, MSRP) into per-session timelines."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return the exit code; errors become a line on standard error."""
+    invocation = Invocation()
+    try:
+        result = mrfscope.main(list(arguments), prog_name="mrfscope", standalone_mode=False, obj=invocation)
+        return result if isinstance(result, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        click.echo("mrfscope: interrupted", err=True)
+        return EXIT_INTERRUPTED
+    except CaptureError as error:
+        complain(f"{error.path}: {error.why}", error.hint)
+        return EXIT_UNREADABLE
+    except OutputError as error:
+        complain(str(error))
+        return EXIT_OUTPUT
+    except Exception as error:
+        if invocation.verbose:
+            traceback.print_exc()
+        complain(
+            f"internal error: {type(error).__name__}: {error}",
+            "this is a fault of mrfscope; please report it with the output of `mrfscope --version`"
+            + ("" if invocation.verbose else " and of this command with -v"),
+        )
+        return EXIT_INTERNAL
+
+
+def complain(what: str, hint: str = "") -> None:
+    """One line on what is wrong and, below it, what to do next."""
+    click.echo(f"mrfscope: {printable(what)}", err=True)
+    if hint:
+        click.echo(f"  {printable(hint)}", err=True)
+
+
+def main() -> None:
+    """The entry point `mrfscope`."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,66 @@
+"""`-f csv`: one row per line of the timelines, for spreadsheets (docs/analyze.md names the columns)."""
+
+from __future__ import annotations
+
+import csv
+from io import TextIOWrapper
+from typing import BinaryIO
+
+from analyzer.report import Report
+from analyzer.report.printable import printable
+from analyzer.report.records import entry_records
+
+COLUMNS = (
+    "session",
+    "kind",
+    "verdict",
+    "state",
+    "conference",
+    "time",
+    "frames",
+    "protocol",
+    "src",
+    "dst",
+    "from_role",
+    "to_role",
+    "summary",
+    "step",
+)
+
+
+def write_csv(report: Report, out: BinaryIO) -> None:
+    """RFC 4180 with a header row, in UTF-8."""
+    chosen = list(report.sessions)
+    conference_of = {member: each.id for each in report.analysis.conferences for member in each.sessions}
+    text = TextIOWrapper(out, encoding="utf-8", newline="", write_through=False)
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for _, session in chosen:
+        conference = conference_of.get(session.id, "")
+        head = [
+            safe_cell(each) for each in (session.id, session.kind, session.verdict.value, session.state, conference)
+        ]
+        for entry in entry_records(session.entries, report.analysis.nodes):
+            writer.writerow(
+                [
+                    *head,
+                    entry["time"] or "",
+                    # Blanks between frames: a spreadsheet reads `3-5` as a date and `3,5` as a number.
+                    " ".join(map(str, entry["frames"])),
+                    entry["protocol"],
+                    entry["src"],
+                    entry["dst"],
+                    safe_cell(entry["from_role"] or ""),
+                    safe_cell(entry["to_role"] or ""),
+                    safe_cell(entry["summary"]),
+                    safe_cell(entry["step"] or ""),
+                ]
+            )
+    text.flush()
+    text.detach()
+
+
+def safe_cell(text: str) -> str:
+    """A cell that a spreadsheet takes as text: formulas begin with `=`, `+`, `-` or `@`, blanks before them or not."""
+    text = printable(text)
+    return "'" + text if text.lstrip()[:1] in ("=", "+", "-", "@") else text

@@ -1,0 +1,103 @@
+"""One session in words: what stands between its number and its ladder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from analyzer.model import Confidence
+from analyzer.report.paint import Paint
+from analyzer.report.printable import printable
+from analyzer.report.records import masked_identity
+from analyzer.report.session_list import participant_texts
+from analyzer.report.times import duration_text, moment
+from analyzer.report.wireshark_filter import wireshark_filter
+
+if TYPE_CHECKING:
+    from analyzer.conversations.media import MediaEnd
+    from analyzer.correlate.nodes import NodeTable
+    from analyzer.correlate.session import Session
+
+_CONFIDENCE_STYLE = {Confidence.CERTAIN: "ok", Confidence.LIKELY: "", Confidence.POSSIBLE: "warnings"}
+
+
+def session_lines(
+    number: int, session: Session, nodes: NodeTable, conference: int, paint: Paint, *, identities: bool = False
+) -> Iterator[str]:
+    """The header of a session; every text from the capture made printable."""
+    title = paint("bold", f"Session {number}  {session.id}")
+    verdict = paint(session.verdict.value, session.verdict.value)
+    yield f"{title}  {session.kind}  {verdict}: {printable(session.state)}"
+    when = f"{moment(session.first)}, {duration_text(session.last - session.first)}"
+    yield _row("time", when + (f", conference {conference}" if conference else ""))
+    people = participant_texts(session, nodes, identities=identities)
+    if people:
+        yield _row("who", ", ".join(people))
+    for heading, text in _rows(session, identities):
+        yield _row(heading, printable(text))
+    heading = "links"
+    for link in session.links:
+        sure = paint(_CONFIDENCE_STYLE[link.confidence], link.confidence.value)
+        yield _row(heading, f"{printable(link.to)}: {sure}, {printable(link.reason)}")
+        heading = ""
+    found = wireshark_filter(session)
+    if found:
+        yield _row("Wireshark", printable(found))
+
+
+def _rows(session: Session, identities: bool) -> Iterator[tuple[str, str]]:
+    if session.call is not None:
+        facts = session.call.facts
+        yield "Call-ID", session.call.call_id
+        what = [facts.method or "no request seen", f"status {facts.status}" if facts.status else "no final response"]
+        what.append(f"{len(facts.messages)} messages")
+        if facts.retransmissions:
+            what.append(f"{facts.retransmissions} of them retransmitted")
+        if facts.focus_uri:
+            what.append(f"focus {facts.focus_uri if identities else _focus(facts.focus_uri)}")
+        yield "SIP", ", ".join(what)
+    for which, ends in (("offer", session.offered), ("answer", session.answered)):
+        for end in ends:
+            yield which, end_text(end)
+    for life in session.terminations:
+        errors = "".join(f", error {code}" for code, _ in life.errors)
+        yield "H.248", f"{life.name} at {life.gateway}, controlled by {life.controller}{errors}"
+        for side, ends_by_stream in (("local", life.local), ("remote", life.remote)):
+            for stream, end in ends_by_stream.items():
+                yield "", f"  {side} {stream}: {end_text(end)}"
+    for part in session.connections:
+        connection = part.connection
+        words = [connection.protocol.upper() or "no octets", connection.outcome]
+        if connection.guessed:
+            words.append("SYN not captured, direction guessed")
+        if connection.retransmissions:
+            words.append(f"{connection.retransmissions} retransmissions")
+        if connection.gaps:
+            words.append(f"{connection.gaps} gaps")
+        yield "TCP", f"{connection.client.src} > {connection.client.dst}: {', '.join(words)}"
+        for each in part.msrp():
+            yield "MSRP", f"session-ids {each.client_session_id or '?'} and {each.server_session_id or '?'}"
+            counts = f"{each.messages} messages in {each.chunks} chunks, {each.octets} octets, {each.requests} requests"
+            yield "", f"{counts}, {each.responses} responses, {each.reports} reports, {each.errors} errors"
+
+
+def end_text(end: MediaEnd) -> str:
+    """`message TCP/MSRP 203.0.113.5:28563, active, path msrp://...`."""
+    address = f"[{end.address}]" if ":" in end.address else end.address or "?"
+    words = [f"{end.media} {end.protocol} {address}:{end.port or '?'}".strip()]
+    if end.setup:
+        words.append(end.setup)
+    if end.cema:
+        words.append("CEMA")
+    if end.path:
+        words.append("path " + " ".join(end.path))
+    return ", ".join(words)
+
+
+def _focus(uri: str) -> str:
+    """A conference URI names a conference, not a subscriber (docs/decisions/0006-identities.md); a tel URI may do."""
+    return masked_identity(uri) if uri.lower().startswith("tel:") else uri
+
+
+def _row(heading: str, text: str) -> str:
+    return f"  {heading:<9}  {text}"
