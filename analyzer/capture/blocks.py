@@ -1,0 +1,36 @@
+"""What reading a capture hands on: many packets at once, as numpy columns over one buffer of octets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+NO_TIME = -1
+"""The time of a packet whose record carries none (pcapng Simple Packet Block)."""
+
+
+@dataclass(slots=True)
+class PacketBlock:
+    """Packets that were read together; row i of every column is one packet. All columns have one length."""
+
+    data: bytes
+    "The octets that `offset` points into; record headers and foreign octets stand between the packets."
+    frame: NDArray[np.int64]
+    "Frame number as Wireshark counts: from 1, over the whole input. Records that are no packets leave holes."
+    time: NDArray[np.int64]
+    "Nanoseconds since 1970 UTC, resolution and offset of the interface applied; `NO_TIME` where the record has none."
+    offset: NDArray[np.int64]
+    "Where the packet's octets start in `data`."
+    caplen: NDArray[np.int64]
+    "Octets captured: data[offset : offset + caplen]."
+    wirelen: NDArray[np.int64]
+    "Octets on the wire."
+    linktype: NDArray[np.int32]
+    "LINKTYPE_ value (tcpdump.org/linktypes) of each packet."
+    interface: NDArray[np.int32]
+    "pcapng: interface number inside its section; 0 for pcap."
+
+    def __len__(self) -> int:
+        return len(self.frame)
