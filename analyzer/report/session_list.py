@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
@@ -14,6 +13,10 @@ from analyzer.report.paint import Paint
 from analyzer.report.printable import printable
 from analyzer.report.records import masked_identity
 from analyzer.report.times import clock_time, date_of, duration_text
+
+if TYPE_CHECKING:
+    from analyzer.correlate.nodes import NodeTable
+    from analyzer.correlate.session import Conference, Session
 
 ONE_LINE_FROM = 170
 "Columns of a terminal from which each session takes one line of the list."
@@ -29,10 +32,6 @@ def session_table(
     width: int = 100,
     identities: bool = False,
 ) -> Iterator[str]:
-
-if TYPE_CHECKING:
-    from analyzer.correlate.nodes import NodeTable
-    from analyzer.correlate.session import Conference, Session
     """One row a session; cells are stacked where the width asks for it."""
     glue = "  " if width >= ONE_LINE_FROM else "\n"
     with_conference = any(session.id in conferences for _, session in sessions)
