@@ -1,7 +1,7 @@
 """The nouns of the analysis: messages, links, sessions, conferences, and the account of what was read.
 
-A `Message` is the one currency between decoding and correlation; a `Session` is what correlation makes of messages, and what
-reports print. Times are nanoseconds since 1970 UTC as the capture has them; frame numbers are Wireshark's.
+A `Message` is the one currency between decoding and correlation; a `Session` is what correlation makes of messages,
+and what reports print. Times are nanoseconds since 1970 UTC as the capture has them; frame numbers are Wireshark's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A second process that reads the same capture and does the larger part of TCP: its lane runs beside ours.
 
-It sends one batch per packet block through a pipe, as plain tuples in `marshal` form: the pipe is ours from both ends and both run
-the same interpreter, so the format needs neither version nor trust. Messages other than MSRP cross as octets and are decoded here.
+It sends one batch per packet block through a pipe, as plain tuples in `marshal` form: the pipe is ours from both ends
+and both run the same interpreter, so the format needs neither version nor trust. Messages other than MSRP cross as
+octets and are decoded here.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ PIPE_OCTETS = 1 << 20
 "What the pipe should hold, so that neither side waits for the other at every batch."
 
 
-class TwinFailed(RuntimeError):
+class TwinError(RuntimeError):
     """The second process ended before its work was done."""
 
 
@@ -75,7 +76,7 @@ class Twin:
             return marshal.load(self._pipe)
         except (EOFError, ValueError, TypeError) as error:
             self.close()
-            raise TwinFailed("the second process ended early; run again with --jobs 1") from error
+            raise TwinError("the second process ended early; run again with --jobs 1") from error
 
     def _output(self, wire: Any) -> LaneOutput:
         messages, opened, connections = wire
@@ -118,9 +119,7 @@ def _run(paths: list[str], udp_ports: frozenset[int], pipe: BinaryIO) -> None:
 
 
 def _wire(output: LaneOutput) -> tuple[Any, ...]:
-    messages = [
-        (each.protocol, *each.flow.key, each.time, each.frames, each.decoded.data) for each in output.messages
-    ]
+    messages = [(each.protocol, *each.flow.key, each.time, each.frames, each.decoded.data) for each in output.messages]
     return messages, [flow.key for flow in output.opened], [each.to_wire() for each in output.connections]
 
 

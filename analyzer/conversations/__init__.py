@@ -1,1 +1,1 @@
-"""Messages gathered by what the protocol itself says belongs together: SIP calls, H.248 transactions and terminations, connections."""
+"""Messages gathered by the keys of their own protocol: SIP calls, H.248 terminations, TCP connections."""

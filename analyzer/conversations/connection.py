@@ -1,7 +1,8 @@
 """One TCP connection and the MSRP that ran over it, told so shortly that millions of messages fit.
 
-A lane of the pipeline builds these where the packets are read, and may do so in another process: a connection turns into plain
-tuples (`to_wire`) and back. Rows are kept instead of messages, because bodies and headers have done their work by then.
+A lane of the pipeline builds these where the packets are read, and may do so in another process: a connection turns
+into plain tuples (`to_wire`) and back. Rows are kept instead of messages, because bodies and headers have done their
+work by then.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from analyzer.model import TimelineEntry
 from analyzer.transport.flow import Flow, FlowTable
 
 Row = tuple[int, "int | tuple[int, ...]", int, str, str, int]
-"""time, frame(s), direction (0 = client to server), protocol, summary, MSRP session index (-1 = the connection itself)."""
+"""time, frame(s), direction (0 = client to server), protocol, summary, MSRP session index (-1: none)."""
 
 CLIENT_TO_SERVER, SERVER_TO_CLIENT = 0, 1
 

@@ -1,7 +1,8 @@
 """The life of H.248 terminations: from the Add that made one to the Subtract that ended it (H.248.1 clause 7.2).
 
-One termination is the gateway's side of one participant's leg: its Local and Remote descriptors say which media it serves.
-A termination is known by the gateway that owns it, its context and its name; the same name used again later is another life.
+One termination is the gateway's side of one participant's leg: its Local and Remote descriptors say which media it
+serves. A termination is known by the gateway that owns it, its context and its name; the same name used again later
+is another life.
 """
 
 from __future__ import annotations
@@ -220,7 +221,9 @@ def _concrete(pair: CommandPair) -> list[str]:
     for command in (pair.reply, pair.request):
         if command is None:
             continue
-        names = [each for each in command.termination_ids if "$" not in each and "*" not in each and each.upper() != "ROOT"]
+        names = [
+            each for each in command.termination_ids if "$" not in each and "*" not in each and each.upper() != "ROOT"
+        ]
         if names:
             return names
     return []

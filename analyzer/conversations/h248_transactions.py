@@ -1,7 +1,8 @@
 """H.248 requests and their replies (H.248.1 clause 8.2, Annex D.1; RFC 3525 sections 8 and D.1).
 
 A transaction is told by its id and by who sent the request: the reply goes back to the address the request came from.
-Requests repeated over UDP, replies sent again, Pending, segmented replies and acknowledgements are all part of one transaction.
+Requests repeated over UDP, replies sent again, Pending, segmented replies and acknowledgements are all part of one
+transaction.
 """
 
 from __future__ import annotations
@@ -167,7 +168,7 @@ class TransactionTable:
 
 
 def pair_commands(transaction: Transaction) -> Iterator[CommandPair]:
-    """The commands of a transaction in their order, each beside its reply (RFC 3525 section 8.2.2: replies keep the order)."""
+    """The commands of a transaction in their order, each beside its reply (RFC 3525 section 8.2.2)."""
     requested = list(transaction.request.actions) if transaction.request is not None else []
     replied = list(transaction.reply_actions)
     for position in range(max(len(requested), len(replied))):

@@ -56,7 +56,9 @@ class MsrpExchange:
             return f"SEND {message.message_id} {message.content_type} {size} octets"
         start = byte_range.start if byte_range is not None else 1
         total = "*" if byte_range is None or byte_range.total is None else str(byte_range.total)
-        return f"SEND {message.message_id} {message.content_type} octets {start}-{start + size - 1}/{total} {message.flag}"
+        return (
+            f"SEND {message.message_id} {message.content_type} octets {start}-{start + size - 1}/{total} {message.flag}"
+        )
 
     def _join(self, message: MsrpMessage, session: MsrpSession, direction: int) -> None:
         if self._assembler is None:
@@ -67,7 +69,7 @@ class MsrpExchange:
                 session.messages += 1
 
     def _session_index(self, message: MsrpMessage, direction: int) -> int:
-        """The session of a pair of session-ids, whichever side writes it (RFC 4975 section 7.2: responses swap the paths)."""
+        """The session of a pair of session-ids, whichever side writes it (RFC 4975 section 7.2)."""
         sender = session_id_of(message.from_path)
         receiver = session_id_of(message.to_path)
         client, server = (sender, receiver) if direction == 0 else (receiver, sender)

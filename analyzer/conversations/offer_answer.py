@@ -1,7 +1,7 @@
 """SDP offers and the answers to them in one SIP call (RFC 3264, RFC 3261 section 13.2.1, RFC 3262 section 5, RFC 3311).
 
-An offer is found by the transaction that carries it, not by the order of arrival, so a capture whose packets were shuffled
-gives the same exchanges. Forked answers are told apart by the To tag.
+An offer is found by the transaction that carries it, not by the order of arrival, so a capture whose packets were
+shuffled gives the same exchanges. Forked answers are told apart by the To tag.
 """
 
 from __future__ import annotations
@@ -92,7 +92,12 @@ def exchanges(messages: Iterable[Message]) -> list[Exchange]:
         sip = part.message.decoded
         cseq = sip.rack[1] if sip.method == "PRACK" and sip.rack is not None else sip.cseq
         made = forks.get(("INVITE", cseq, sip.from_tag, sip.to_tag))
-        if made is not None and made.answer is None and made.offer is not None and not made.offer.message.decoded.is_request:
+        if (
+            made is not None
+            and made.answer is None
+            and made.offer is not None
+            and not made.offer.message.decoded.is_request
+        ):
             made.answer = part
         elif sip.method == "PRACK":
             found.setdefault((sip.method, sip.cseq, sip.from_tag), Exchange(part, None))
@@ -114,8 +119,9 @@ def _answer(
     fork = forks.get(key)
     if fork is None:
         forks[key] = Exchange(offer.offer, part, to_tag=key[3])
-    elif part.message.decoded.status >= 200 and fork.answer is not None and fork.answer.message.decoded.status < 200:
-        if fork.answer.sdp.encode() != part.sdp.encode():
+    elif part.message.decoded.status >= 200 and fork.answer is not None:
+        preview = fork.answer.message.decoded
+        if preview.status < 200 and preview.sdp() != part.message.decoded.sdp():
             fork.answer = part
 
 

@@ -1,7 +1,7 @@
 """All SIP messages of one Call-ID, and what they say about the call (RFC 3261 sections 12 to 15).
 
-Only what decides when the call is over is followed as messages arrive; everything else is derived once, from all messages,
-so that it does not depend on the order in which packets were captured.
+Only what decides when the call is over is followed as messages arrive; everything else is derived once, from all
+messages, so that it does not depend on the order in which packets were captured.
 """
 
 from __future__ import annotations

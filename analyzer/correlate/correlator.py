@@ -1,8 +1,8 @@
 """The room where messages become sessions.
 
-Calls, terminations and connections are gathered as they come; nothing is linked before a session is over (or the capture is),
-because then the order in which packets were captured no longer matters. `finish(before)` takes out the sessions that are over and
-have been quiet for a while, so that a reader of a long capture holds only what is open.
+Calls, terminations and connections are gathered as they come; nothing is linked before a session is over (or the
+capture is), because then the order in which packets were captured no longer matters. `finish(before)` takes out the
+sessions that are over and have been quiet for a while, so that a reader of a long capture holds only what is open.
 """
 
 from __future__ import annotations
@@ -116,7 +116,9 @@ class Correlator:
         for life in [each for each in self._lives.values() if everything or self._is_quiet(each, before)]:
             if id(life) in self._lives:
                 yield self._session_of_termination(life)
-        for connection in [each for each in self._connections.values() if everything or _quiet_connection(each, before)]:
+        for connection in [
+            each for each in self._connections.values() if everything or _quiet_connection(each, before)
+        ]:
             if id(connection) in self._connections:
                 session = self._session_of_connection(connection)
                 if session is not None:
@@ -219,4 +221,3 @@ def _ports_of(flow: Flow) -> tuple[tuple[str, int], tuple[str, int]]:
 
 def _quiet_connection(connection: Connection, before: int | None) -> bool:
     return before is not None and connection.is_over and connection.last < before - 3 * LINGER_NS
-

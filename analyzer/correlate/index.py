@@ -1,7 +1,8 @@
 """Finding what announces or uses a media end: by MSRP session-id first, by address and port else.
 
-A session-id is random and long (RFC 4975 section 14.1), an address and port may serve thousands (an MRFP with one MSRP port),
-so the first is looked up before the second and the second never makes the work grow with the square of the sessions.
+A session-id is random and long (RFC 4975 section 14.1), an address and port may serve thousands (an MRFP with one
+MSRP port), so the first is looked up before the second and the second never makes the work grow with the square of
+the sessions.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Generic, TypeVar
 from analyzer.conversations.media import MediaEnd
 
 T = TypeVar("T")
+K = TypeVar("K")
 
 MAX_AT_ONE_PORT = 256
 "Candidates looked at for one address and port: the latest ones."
@@ -39,17 +41,9 @@ class EndIndex(Generic[T]):
         """Take one thing out of the given keys."""
         key = id(thing)
         for session_id in session_ids:
-            self._drop(self._by_session_id, session_id, key)
+            _drop(self._by_session_id, session_id, key)
         for port in ports:
-            self._drop(self._by_port, port, key)
-
-    @staticmethod
-    def _drop(table: dict[object, dict[int, T]] | dict[str, dict[int, T]] | dict[tuple[str, int], dict[int, T]], name: object, key: int) -> None:
-        found = table.get(name)  # type: ignore[call-overload]
-        if found is not None:
-            found.pop(key, None)
-            if not found:
-                del table[name]  # type: ignore[arg-type]
+            _drop(self._by_port, port, key)
 
     def by_session_id(self, session_id: str) -> list[T]:
         return list(self._by_session_id.get(session_id, {}).values()) if session_id else []
@@ -61,3 +55,11 @@ class EndIndex(Generic[T]):
     def candidates(self, end: MediaEnd) -> list[T]:
         """What may belong to this end: by session-id where that finds something, else by address and port."""
         return self.by_session_id(end.session_id) or self.by_port(end.address, end.port)
+
+
+def _drop(table: dict[K, dict[int, T]], name: K, key: int) -> None:
+    found = table.get(name)
+    if found is not None:
+        found.pop(key, None)
+        if not found:
+            del table[name]

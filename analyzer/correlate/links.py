@@ -1,7 +1,8 @@
 """Which terminations and connections belong to announced media ends, and how sure that is.
 
-Join keys, strongest first: both MSRP session-ids; one session-id with an address; both addresses and ports; one address and port.
-What has a different session-id never matches, whatever its address. Times must overlap, since ports are used again.
+Join keys, strongest first: both MSRP session-ids; one session-id with an address; both addresses and ports; one
+address and port. What has a different session-id never matches, whatever its address. Times must overlap, since ports
+are used again.
 """
 
 from __future__ import annotations
@@ -106,5 +107,7 @@ def _match_connection(
         confidence = Confidence.CERTAIN if at_ends == 2 else Confidence.LIKELY
         return ConnectionPart(connection, set()), Link(name, "addresses and ports of the SDP", confidence)
     if at_ends == 1 and server_end in ports:
-        return ConnectionPart(connection, set()), Link(name, "goes to an announced address and port", Confidence.POSSIBLE)
+        return ConnectionPart(connection, set()), Link(
+            name, "goes to an announced address and port", Confidence.POSSIBLE
+        )
     return None

@@ -1,7 +1,7 @@
 """Which address plays which role (design: UE, P-CSCF/IMS-ALG, IMS-AGW, IBCF, TrGW, MRFC, MRFP, KMS).
 
-Roles are told by what an address does: who commands whom in H.248, who calls itself a conference focus, whose media it is.
-A role given by the user is never overruled; an address that shows nothing has none.
+Roles are told by what an address does: who commands whom in H.248, who calls itself a conference focus, whose media
+it is. A role given by the user is never overruled; an address that shows nothing has none.
 """
 
 from __future__ import annotations

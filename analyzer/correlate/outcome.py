@@ -1,4 +1,4 @@
-"""How a session went, from what was seen of it: a state in words, and a verdict that never claims more than the capture shows."""
+"""How a session went: a state in words, and a verdict that never claims more than the capture shows."""
 
 from __future__ import annotations
 
@@ -62,5 +62,7 @@ def _connection_state(part: ConnectionPart) -> tuple[str, Verdict]:
     connection = part.connection
     if connection.outcome in ("closed", "reset"):
         word = "ended" if connection.outcome == "closed" else "reset"
-        return (word, Verdict.OK) if not connection.guessed else (f"begun before the capture, {word}", Verdict.INCOMPLETE)
+        return (
+            (word, Verdict.OK) if not connection.guessed else (f"begun before the capture, {word}", Verdict.INCOMPLETE)
+        )
     return "open at the end of the capture", Verdict.INCOMPLETE

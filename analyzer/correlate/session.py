@@ -49,7 +49,7 @@ class Session:
 
     id: str
     kind: str
-    "`message` (MSRP), `call` (other media), `registration`, `sip` (other SIP), `h248` (no SIP seen), `msrp` (no SIP, no H.248 seen), `tcp`."
+    "`message` (MSRP), `call` (other media), `registration`, `sip` (other SIP), `h248` (no SIP seen), `tcp` (only TCP)."
     state: str
     "How it went, in words: `ended`, `open`, `rejected 488`, ..."
     verdict: Verdict

@@ -1,7 +1,7 @@
 """One lane of the pipeline: packet blocks in, messages and connection digests out.
 
-A lane is all that happens between the capture and correlation. With two processes each has one lane and reads the same file;
-selection gives every packet to exactly one of them.
+A lane is all that happens between the capture and correlation. With two processes each has one lane and reads the
+same file; selection gives every packet to exactly one of them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from analyzer.model import Coverage, Message, Undecoded
 from analyzer.streams.speakers import datagram_protocol
 from analyzer.streams.tcp_reader import TcpReader
 from analyzer.transport.flow import Flow, FlowTable
-from analyzer.transport.sctp import SctpTable
+from analyzer.transport.sctp import SctpData, SctpTable
 from analyzer.transport.tcp import TcpTable
 from dissectors.errors import DecodeError
 from dissectors.h248 import decode_h248
@@ -59,6 +59,7 @@ class Lane:
         """Read what was held back; every connection ends here."""
         self._read(self.selector.flush())
         self._tcp_reader.receive(self._tcp.flush())
+        self._sctp_messages(self._sctp.flush())
         self._account_transport()
         return self._take_output()
 
@@ -155,7 +156,10 @@ class Lane:
 
     def _packet(self, frame: int, time: int, addresses: int, ports: int, data: bytes) -> None:
         """One SCTP packet."""
-        for found in self._sctp.receive(frame, time, addresses, ports, data):
+        self._sctp_messages(self._sctp.receive(frame, time, addresses, ports, data))
+
+    def _sctp_messages(self, messages: list[SctpData]) -> None:
+        for found in messages:
             protocol = "h248" if found.ppid == H248_PPID else datagram_protocol(found.data)
             if protocol:
                 self._decode(protocol, self.flows.get(*found.flow_key), found.time, found.frames, found.data)
@@ -170,5 +174,9 @@ class Lane:
         ):
             if count:
                 notes[name] += count
+        for kind, count in (*self._sctp.faults.items(), *self._sctp.m3ua.items()):
+            notes[f"sctp {kind}"] += count
+        if self._sctp.duplicates:
+            notes["sctp chunks sent again"] += self._sctp.duplicates
         if self._tcp.strays:
             self.coverage.ignored["tcp packet of no connection"] += self._tcp.strays

@@ -10,8 +10,8 @@ from analyzer.conversations.msrp_exchange import MsrpExchange
 from analyzer.model import Coverage, Gap, Undecoded
 from analyzer.streams.speakers import StreamSpeaker, stream_speaker
 from analyzer.transport.flow import Flow
-from analyzer.transport.tcp import Lifecycle, Piece, TcpConnection, TcpEvent, TcpStep, TcpStream
 from analyzer.transport.tcp import Gap as TcpGap
+from analyzer.transport.tcp import Lifecycle, Piece, TcpConnection, TcpEvent, TcpStep, TcpStream
 from dissectors.framing import Framed, StreamDecoder
 
 PROBES = 12
@@ -239,5 +239,7 @@ class TcpReader:
             digest.protocol = "unknown"
             self._coverage.streams["unknown"] += 1
         if digest.protocol in ("http", "unknown"):
-            self._coverage.ignored[f"tcp {digest.protocol}" if digest.protocol == "http" else "tcp other"] += digest.packets
+            self._coverage.ignored[f"tcp {digest.protocol}" if digest.protocol == "http" else "tcp other"] += (
+                digest.packets
+            )
         self.done.append(digest)
