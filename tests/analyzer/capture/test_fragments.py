@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -258,7 +259,7 @@ def test_any_split_order_and_repetition(data: st.DataObject) -> None:
     payload = data.draw(st.binary(min_size=9, max_size=400))
     units = -(-len(payload) // 8)
     cuts = sorted(data.draw(st.sets(st.integers(1, units - 1), max_size=12)) | {0, units})
-    spans = list(zip(cuts, cuts[1:], strict=False))
+    spans = list(pairwise(cuts))
     extra = data.draw(st.lists(st.tuples(st.integers(0, units - 1), st.integers(1, 5)), max_size=5))
     spans += [(start, min(units, start + size)) for start, size in extra]
     reassembler = Reassembler()

@@ -1,4 +1,4 @@
-"""Link layers and IP headers: what comes out of packets that scapy built, exactly, and what is counted of those that hold nothing."""
+"""Link layers and IP headers: exactly what comes out of packets that scapy built, and what is counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which payloads are selected, how lanes share them, in which order they leave; every packet is a row, held, or counted."""
+"""Which payloads are selected, how lanes share them, in which order; every packet is a row, held, or counted."""
 
 from __future__ import annotations
 

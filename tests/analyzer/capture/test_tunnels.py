@@ -1,4 +1,4 @@
-"""Tunnels that scapy built: the innermost datagram comes out exactly, as tshark reads it too; RTP inside stays noise."""
+"""Tunnels that scapy built: the innermost datagram comes out exactly, as tshark has it too; RTP stays noise."""
 
 from __future__ import annotations
 
