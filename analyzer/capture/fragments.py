@@ -53,11 +53,14 @@ class _Datagram:
         self.header = b""
         self.frames: list[int] = []
 
+    def covers(self, offset: int, payload: bytes) -> bool:
+        """Is every octet there already, whatever it is?"""
+        i = bisect_right(self.starts, offset) - 1
+        return i >= 0 and offset + len(payload) <= self.ends[i]
+
     def holds(self, offset: int, payload: bytes) -> bool:
         """Are these very octets there already?"""
-        i = bisect_right(self.starts, offset) - 1
-        end = offset + len(payload)
-        return i >= 0 and end <= self.ends[i] and self.octets[offset:end] == payload
+        return self.covers(offset, payload) and self.octets.startswith(payload, offset)
 
     def add(self, offset: int, payload: bytes) -> bool:
         """Fill what is still empty, the first copy of an octet wins; tell whether octets met others."""
@@ -120,6 +123,9 @@ class Reassembler:
             found = self._open[key] = _Datagram(time)
         elif found.holds(offset, payload):
             self.account[DUPLICATE] += len(frames)
+            return None
+        elif key[0] == 4 and found.covers(offset, payload):
+            self.account[OVERLAP] += len(frames)  # adds nothing; frames that add something are bounded by octets
             return None
         before = len(found.octets)
         found.frames += frames

@@ -7,6 +7,7 @@ a plain one. Link types that these do not know are left to scapy, packet by pack
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -139,6 +140,7 @@ def l2tp(octets: Octets, cut: Cut, walk: Walk) -> None:
 @cache
 def _scapy_links() -> dict[int, Any]:
     """Scapy's classes by link type. Imported late: it costs half a second, and few captures need it."""
+    logging.getLogger("scapy.runtime").setLevel(logging.ERROR)  # it complains of this machine's interfaces
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from scapy.config import conf

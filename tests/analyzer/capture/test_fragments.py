@@ -190,6 +190,17 @@ def test_first_copy_of_an_octet_wins() -> None:
     assert whole.frames == (1, 9, 17)
 
 
+def test_other_octets_in_the_same_place_add_nothing() -> None:
+    """However many come, the datagram does not grow."""
+    reassembler = Reassembler()
+    fragment(reassembler, 0, b"A" * 16)
+    for number in range(50):
+        fragment(reassembler, 8, bytes((number,)) * 8)
+    whole = fragment(reassembler, 16, b"C" * 16, more=False)
+    assert (whole.packet[20:], whole.frames) == (b"A" * 16 + b"C" * 16, (1, 17))
+    assert reassembler.account == {"ip fragment overlap": 50}
+
+
 def test_overlap_in_ipv6_gives_the_datagram_up() -> None:
     """RFC 5722 section 3."""
     reassembler = Reassembler()

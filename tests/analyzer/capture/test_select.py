@@ -436,7 +436,12 @@ def real_capture(name: str) -> PacketBlock:
     path = CAPTURES / name
     if not path.exists():
         pytest.skip("../shared/captures is not there")
-    return capture_block(path)
+    if path.suffix == ".pcap" or path.suffix == ".cap":
+        return capture_block(path)
+    reader = pytest.importorskip("analyzer.capture.reader").open_captures([str(path)])
+    (block,) = reader.blocks()
+    assert isinstance(block, PacketBlock)
+    return block
 
 
 FIELDS = ("frame.number", "ip.src", "ip.dst", "udp.srcport", "udp.dstport", "udp.payload", "tcp.srcport", "tcp.dstport")
@@ -451,6 +456,7 @@ FIELDS += ("tcp.seq_raw", "tcp.ack_raw", "tcp.payload", "sip", "megaco")
         ("sip-h248-fax-gateway.pcap", 199, {"udp other": 1330, "duplicate": 23}),
         ("sip-calls.pcap", 159, {"arp": 44, "udp other": 488}),
         ("h248-over-sctp.cap", 4, {}),
+        ("msrp-node-lib.pcapng", 135, {}),
     ],
 )
 def test_tshark_sees_the_same(name: str, rows: int, account: dict[str, int]) -> None:
