@@ -65,6 +65,10 @@ class _Datagram:
     def add(self, offset: int, payload: bytes) -> bool:
         """Fill what is still empty, the first copy of an octet wins; tell whether octets met others."""
         end = offset + len(payload)
+        if len(self.octets) == offset and (not offset or (self.starts == [0] and self.ends == [offset])):
+            self.octets += payload  # in order, the common case
+            self.starts, self.ends = [0], [end]
+            return False
         if len(self.octets) < end:
             self.octets.extend(bytes(end - len(self.octets)))
         first = bisect_left(self.ends, offset)  # the first span that touches or follows
@@ -143,7 +147,8 @@ class Reassembler:
         if len(found.starts) == 1 and not found.starts[0] and found.ends[0] == found.size:
             whole = Whole(_packet(key[0], found.header, found.octets), tuple(sorted(found.frames)))
             found.time = time
-            self._drop_copy(key)
+            if copied is not None:
+                self._drop_copy(key)
             self._finished[key] = self._open.pop(key)
         while self._finished and self._octets > OCTET_LIMIT:
             self._drop_copy(next(iter(self._finished)))
@@ -169,9 +174,7 @@ class Reassembler:
             self._forget(key, INCOMPLETE)
 
     def _drop_copy(self, key: Key) -> None:
-        datagram = self._finished.pop(key, None)
-        if datagram is not None:
-            self._octets -= len(datagram.octets)
+        self._octets -= len(self._finished.pop(key).octets)
 
     def _forget(self, key: Key, reason: str) -> None:
         datagram = self._open.pop(key)

@@ -197,8 +197,9 @@ class Selector:
             whole = part.cut.end == part.cut.wire
             walk.drop("ip fragment truncated", part.cut.packet[~whole])
             cut = part.cut.where(whole)
-            columns = (cut.packet, cut.start, cut.end, *(column[whole] for column in part[2:]))
-            for row, start, end, at, protocol, identity, offset, more in zip(
+            columns = (cut.packet, source.time[cut.packet], source.frame[cut.packet], cut.start, cut.end)
+            columns += tuple(column[whole] for column in part[2:])
+            for row, time, frame, start, end, at, protocol, identity, offset, more in zip(
                 *(column.tolist() for column in columns), strict=True
             ):
                 if part.version == 4:
@@ -207,7 +208,6 @@ class Selector:
                 else:
                     header = data[at : at + 6] + bytes((protocol,)) + data[at + 7 : at + 40]
                     key = (6, data[at + 8 : at + 40], identity, 0)
-                time, frame = int(source.time[row]), int(source.frame[row])
                 pieces.append((time, frame, row, key, header, offset, more, data[start:end]))
         pieces.sort(key=lambda piece: piece[:2])
         dug = []
