@@ -110,6 +110,8 @@ LINKS = [
     pytest.param(104, b"\x0f\x00\x08\x00" + bytes(V4), V4_KEY, id="cisco-hdlc"),
     # left to scapy
     pytest.param(105, b"\x08\x00" + bytes(22) + b"\xaa\xaa\x03\0\0\0\x08\0" + bytes(V4), V4_KEY, id="802.11"),
+    pytest.param(192, b"\0\0\x08\0\1\0\0\0" + bytes(ether() / V4), V4_KEY, id="ppi"),
+    pytest.param(51, ppp.PPPoE(sessionid=3) / ppp.PPP(proto=0x21) / V4, V4_KEY, id="pppoe"),
     pytest.param(
         127, b"\0\0\x08\0\0\0\0\0\x08\0" + bytes(22) + b"\xaa\xaa\x03\0\0\0\x86\xdd" + bytes(V6), V6_KEY, id="radiotap"
     ),
@@ -148,7 +150,7 @@ def test_cut_anywhere(linktype: int, packet: Any, key: tuple[int, int]) -> None:
         for start, end, missing in zip(part.start, part.end, part.missing, strict=True):
             assert TEXT.startswith(part.data[start:end])
             assert end - start + missing == len(TEXT)
-    assert account["truncated header"] > 20 or linktype in (105, 127)
+    assert account["truncated header"] > 20 or linktype in (51, 105, 127, 192)
 
 
 HOP, DEST, ROUTE = inet6.IPv6ExtHdrHopByHop, inet6.IPv6ExtHdrDestOpt, inet6.IPv6ExtHdrRouting

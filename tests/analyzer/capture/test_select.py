@@ -26,6 +26,7 @@ CAPTURES = Path(__file__).resolve().parents[4] / "shared" / "captures"
 MS = 1_000_000
 TEXT = b"OPTIONS sip:a@example.com SIP/2.0\r\n\r\n"
 A, B = 0xC0000201, 0xC6336402
+COLUMNS = ("time", "offset", "caplen", "wirelen", "linktype", "interface")
 SYN, ACK, PSH, RST = 2, 16, 8, 4
 
 
@@ -395,9 +396,8 @@ def test_mutated_packets(data: st.DataObject) -> None:
     block.linktype = np.array(linktypes, np.int32)
     block.caplen = np.array(cut, np.int64)
     split = data.draw(st.integers(0, len(packets)))
-    columns = ("frame", "time", "offset", "caplen", "wirelen", "linktype", "interface")
     blocks = [
-        PacketBlock(block.data, *(getattr(block, name)[part] for name in columns))
+        PacketBlock(block.data, *(getattr(block, name)[part] for name in ("frame", *COLUMNS)))
         for part in (slice(None, split), slice(split, None))
     ]
     parts = run(*blocks)
@@ -442,6 +442,74 @@ def real_capture(name: str) -> PacketBlock:
     (block,) = reader.blocks()
     assert isinstance(block, PacketBlock)
     return block
+
+
+def wrapped(block: PacketBlock, before: bytes, skip: int, linktype: int = 1) -> PacketBlock:
+    """Each IP packet of an Ethernet capture behind other octets, where `skip` of its own are left out."""
+    octets = []
+    for offset, size in zip(block.offset.tolist(), block.caplen.tolist(), strict=True):
+        packet = block.data[offset : offset + size]
+        head = packet[:14] if packet[12:14] != b"\x08\0" else before.replace(b"LENGTH", struct.pack(">H", size - 14))
+        octets.append(head + packet[skip if packet[12:14] == b"\x08\0" else 14 :])
+    return block_of(octets, block.time.tolist(), linktype=linktype)
+
+
+def shuffled(block: PacketBlock) -> PacketBlock:
+    """As a capture that took packets up to a millisecond late; the copies of one packet keep their order."""
+    late = np.random.default_rng(5).integers(0, MS, len(block))
+    order = np.argsort(block.time + late, kind="stable")
+    columns = (getattr(block, name)[order] for name in COLUMNS)
+    return PacketBlock(block.data, np.arange(1, len(block) + 1), *columns)
+
+
+def twice(block: PacketBlock) -> PacketBlock:
+    columns = (np.repeat(getattr(block, name), 2) for name in COLUMNS)
+    return PacketBlock(block.data, np.arange(1, 2 * len(block) + 1), *columns)
+
+
+def halves(block: PacketBlock) -> list[PacketBlock]:
+    middle = len(block) // 2
+    return [
+        PacketBlock(block.data, *(getattr(block, name)[part] for name in ("frame", *COLUMNS)))
+        for part in (slice(None, middle), slice(middle, None))
+    ]
+
+
+ETHERNET = bytes(12) + b"\x08\0"
+GTP = ip(17, struct.pack(">HHHH", 2152, 2152, 0, 0) + b"\x30\xffLENGTH\0\0\0\1")
+GTP = ETHERNET + GTP[:2] + bytes(2) + GTP[4:]  # total length 0: to the end
+
+
+@pytest.mark.parametrize("name", ["sip-calls.pcap", "sip-h248-fax-gateway.pcap"])
+@pytest.mark.parametrize("change", ["shuffled", "halves", "twice", "vlan", "sll", "gtp-u"])
+def test_the_same_rows_however_captured(name: str, change: str) -> None:
+    """Order, payloads, keys and counts are those of the plain capture."""
+    block = real_capture(name)
+    blocks = {
+        "shuffled": lambda: [shuffled(block)],
+        "halves": lambda: halves(block),
+        "twice": lambda: [twice(block)],
+        "vlan": lambda: [wrapped(block, bytes(12) + b"\x81\0\0\5\x08\0", 14)],
+        "sll": lambda: [wrapped(block, b"\0\0\0\1\0\6" + bytes(8) + b"\x08\0", 14, 113)],
+        "gtp-u": lambda: [wrapped(block, GTP, 14)],
+    }[change]()
+    rows = []
+    accounts = []
+    for parts in (run(block), run(*blocks)):
+        rows.append(
+            [
+                (*row[:-2], part.data[row[-2] : row[-1]])
+                for part in parts
+                for row in zip(part.time, part.addresses, part.ports, part.seq, part.start, part.end, strict=True)
+            ]
+        )
+        accounts.append(account_of(parts))
+    assert rows[0] == rows[1]
+    if change == "twice":
+        accounts[0] = Counter({reason: 2 * count for reason, count in accounts[0].items()})
+        accounts[0]["duplicate"] += len(rows[0])
+    if change != "sll":  # there, ARP is behind an Ethernet header all the same
+        assert accounts[0] == accounts[1]
 
 
 FIELDS = ("frame.number", "ip.src", "ip.dst", "udp.srcport", "udp.dstport", "udp.payload", "tcp.srcport", "tcp.dstport")
