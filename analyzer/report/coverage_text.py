@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from shlex import quote
 from typing import TypeVar
 
 from analyzer.model import CaptureInfo, Coverage, Gap
@@ -25,12 +26,12 @@ def capture_lines(captures: Sequence[CaptureInfo], paint: Paint) -> Iterator[str
         if capture.first is not None and capture.last is not None:
             span = f"{moment(capture.first)}, {duration_text(capture.last - capture.first)}"
         name = "standard input" if capture.path == "-" else printable(capture.path)
-        yield f"{paint('bold', name)}: {capture.format}, {_number(capture.packets, 'packet')}, {span}"
+        yield f"{paint('bold', name)}: {capture.format}, {number_of(capture.packets, 'packet')}, {span}"
         yield from damage_lines((capture,), paint)
         for what, count in sorted(capture.skipped.items()):
             yield f"  skipped: {count} x {printable(what)}"
     if len(captures) > 1:
-        files = " ".join(printable(each.path) for each in captures)
+        files = " ".join(printable(quote(each.path)) for each in captures)
         yield "Frame numbers count across the merged captures, as in `mergecap -w merged.pcapng` of them:"
         yield f"  mergecap -w merged.pcapng {files}"
 
@@ -39,7 +40,7 @@ def damage_lines(captures: Iterable[CaptureInfo], paint: Paint) -> Iterator[str]
     """What is wrong with the files that could be read only in part."""
     for capture in captures:
         if capture.damage:
-            kept = f"the {_number(capture.packets, 'packet')} before it were read"
+            kept = f"{number_of(capture.packets, 'packet')} before it read"
             yield paint("failed", f"  DAMAGED: {printable(capture.damage)}") + f"; {kept}"
 
 
@@ -63,7 +64,7 @@ def coverage_lines(coverage: Coverage, paint: Paint, *, everything: bool = False
         opened = coverage.tls_sessions - sum(coverage.tls_undecrypted.values())
         yield _row(
             "TLS",
-            f"{_number(coverage.tls_sessions, 'session')}, {opened} decrypted" + (f"; {reasons}" if reasons else ""),
+            f"{number_of(coverage.tls_sessions, 'session')}, {opened} decrypted" + (f"; {reasons}" if reasons else ""),
         )
     yield from _table("not used", ranked(coverage.ignored))
     yield from _list(
@@ -93,7 +94,7 @@ def coverage_lines(coverage: Coverage, paint: Paint, *, everything: bool = False
 
 def _gap_text(gap: Gap) -> str:
     where = f"frame {gap.frame}" if gap.frame else "its end"
-    return f"{gap.flow}: {_number(gap.octets, 'octet')} missing before {where}"
+    return f"{gap.flow}: {number_of(gap.octets, 'octet')} missing before {where}"
 
 
 def ranked(counts: Mapping[str, int]) -> list[tuple[str, int]]:
@@ -134,5 +135,5 @@ def _row(heading: str, text: str) -> str:
     return f"  {heading:<9}  {text}"
 
 
-def _number(count: int, noun: str) -> str:
+def number_of(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -2,7 +2,7 @@
 
     frame  time             UE 203.0.113.5
                             │           MRFC 198.51.100.2
-       12  12:00:00.000000  ├──────────▶│  SIP   INVITE, SDP offer
+       12  12:00:00.000000  ├──────────▶│  SIP    INVITE, SDP offer
 
 Headings are staggered, one line each, so that any number of nodes with any length of name fits.
 """
@@ -142,7 +142,9 @@ class Ladder:
     def _gap(self, nodes: int, left: int, shown: Iterable[TimelineEntry | Hidden]) -> int | None:
         """Columns between lifelines, or None when there are too many nodes to draw."""
         longest = max((len(each.summary) for each in shown if isinstance(each, TimelineEntry)), default=0)
-        room = self._width - left - 21 - 7  # frame, two blanks, time, two blanks; two blanks and the protocol
+        room = (
+            self._width - left - 19 - 9
+        )  # frame and time with two blanks each; the protocol with two blanks on both sides
         spans = max(nodes - 1, 1)
         gap = min((room - 1 - longest) // spans, WIDE)
         if gap < 10:  # long summaries wrap rather than press the lifelines together
@@ -161,7 +163,7 @@ class Ladder:
             lead = f"{'frame':>{left}}  {'time':<15}  " if index == 0 else blank
             yield paint("dim", lead + before) + paint("bold", self._cut(head, len(lead) + len(before)))
         arrows: dict[tuple[str, str], str] = {}
-        room = max(self._width - left - 19 - area - 2 - 6, SUMMARY_LEAST // 2)
+        room = max(self._width - left - 19 - area - 2 - 7, SUMMARY_LEAST // 2)
         day = ""
         for each in shown:
             if isinstance(each, Hidden):
@@ -178,9 +180,9 @@ class Ladder:
             parts = self._wrapped(printable(each.summary), room)
             frames = frames_text(each.frames, glyphs.ellipsis)
             name = paint(each.protocol, f"{protocol_name(each.protocol):<5}")
-            yield f"{frames:>{left}}  {clock_time(each.time):<15}  {arrow}  {name} {parts[0]}".rstrip()
+            yield f"{frames:>{left}}  {clock_time(each.time):<15}  {arrow}  {name}  {parts[0]}".rstrip()
             for part in parts[1:]:
-                yield f"{blank}{lanes}  {'':5} {part}"
+                yield f"{blank}{lanes}  {'':5}  {part}"
 
     def _list(self, shown: Sequence[TimelineEntry | Hidden], left: int) -> Iterator[str]:
         """Without lifelines, for more nodes than the width can hold."""
@@ -192,7 +194,7 @@ class Ladder:
             name = self._paint(each.protocol, f"{protocol_name(each.protocol):<5}")
             frames = frames_text(each.frames, self._glyphs.ellipsis)
             ends = f"{self._named(each.flow.src_ip, each.flow.src)} > {self._named(each.flow.dst_ip, each.flow.dst)}"
-            yield f"{frames:>{left}}  {clock_time(each.time):<15}  {ends}  {name} {printable(each.summary)}".rstrip()
+            yield f"{frames:>{left}}  {clock_time(each.time):<15}  {ends}  {name}  {printable(each.summary)}".rstrip()
 
     def _named(self, ip: str, end: str) -> str:
         return " ".join(filter(None, (printable(self._nodes.role(ip)), end)))

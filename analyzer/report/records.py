@@ -5,6 +5,7 @@ Keys, message bodies and subscriber identities stay out unless asked for; a subs
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -71,15 +72,20 @@ def conference_record(conference: Conference) -> Record:
     return {"id": conference.id, "uri": conference.uri or None, "sessions": conference.sessions}
 
 
+_NUMBER = re.compile(r"\+?[0-9().-]{5,}(;.*)?")
+
+
 def masked_identity(uri: str) -> str:
-    """A SIP URI without what names the subscriber: `sip:...@ims.example.net`; tel URIs lose their number."""
+    """A URI without what names the subscriber: `sip:...@ims.example.net`; the rest goes altogether."""
     scheme, colon, rest = uri.partition(":")
     if not colon:
         return "..." if uri else ""
     _, at, host = rest.rpartition("@")
     if at:
         return f"{scheme}:...@{host}"
-    return f"{scheme}:..." if scheme == "tel" else uri
+    if scheme.lower() in ("sip", "sips") and (rest.count(".") == 3 or not _NUMBER.fullmatch(rest)):
+        return uri
+    return uri if uri.lower().startswith("urn:service:") else f"{scheme}:..."
 
 
 def session_record(session: Session, nodes: NodeTable, *, identities: bool = False) -> Record:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from analyzer.model import Confidence
+from analyzer.report.coverage_text import number_of
 from analyzer.report.paint import Paint
 from analyzer.report.printable import printable
 from analyzer.report.records import masked_identity
@@ -50,7 +51,7 @@ def _rows(session: Session, identities: bool) -> Iterator[tuple[str, str]]:
         facts = session.call.facts
         yield "Call-ID", session.call.call_id
         what = [facts.method or "no request seen", f"status {facts.status}" if facts.status else "no final response"]
-        what.append(f"{len(facts.messages)} messages")
+        what.append(number_of(len(facts.messages), "message"))
         if facts.retransmissions:
             what.append(f"{facts.retransmissions} of them retransmitted")
         if facts.focus_uri:
@@ -71,14 +72,25 @@ def _rows(session: Session, identities: bool) -> Iterator[tuple[str, str]]:
         if connection.guessed:
             words.append("SYN not captured, direction guessed")
         if connection.retransmissions:
-            words.append(f"{connection.retransmissions} retransmissions")
+            words.append(number_of(connection.retransmissions, "retransmission"))
         if connection.gaps:
-            words.append(f"{connection.gaps} gaps")
+            words.append(number_of(connection.gaps, "gap"))
         yield "TCP", f"{connection.client.src} > {connection.client.dst}: {', '.join(words)}"
         for each in part.msrp():
             yield "MSRP", f"session-ids {each.client_session_id or '?'} and {each.server_session_id or '?'}"
-            counts = f"{each.messages} messages in {each.chunks} chunks, {each.octets} octets, {each.requests} requests"
-            yield "", f"{counts}, {each.responses} responses, {each.reports} reports, {each.errors} errors"
+            yield (
+                "",
+                ", ".join(
+                    (
+                        f"{number_of(each.messages, 'message')} in {number_of(each.chunks, 'chunk')}",
+                        number_of(each.octets, "octet"),
+                        number_of(each.requests, "request"),
+                        number_of(each.responses, "response"),
+                        number_of(each.reports, "report"),
+                        number_of(each.errors, "error"),
+                    )
+                ),
+            )
 
 
 def end_text(end: MediaEnd) -> str:

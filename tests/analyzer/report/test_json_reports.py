@@ -1,0 +1,117 @@
+"""json and ndjson: the schema in docs/ holds for what is written, and allows nothing else."""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from analyzer.model import CaptureInfo
+from analyzer.report import FORMATS, Report
+from tests.analyzer.report.hand_made import START, HandMade, dial_in_analysis, hostile
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+SCHEMA = json.loads((DOCS / "report.schema.json").read_text())
+DOCUMENT = jsonschema.Draft202012Validator(SCHEMA)
+LINE = jsonschema.Draft202012Validator({**SCHEMA, "$ref": "#/$defs/line"})
+
+ANALYSES = {
+    "dial-in": dial_in_analysis(3),
+    "hostile": HandMade([hostile()], captures=[CaptureInfo("x.pcap", "pcap", 1, None, None, "cut", {"block 9": 1})]),
+    "empty": HandMade([]),
+}
+
+
+def written(name: str, analysis: HandMade, **more: Any) -> bytes:
+    out = BytesIO()
+    FORMATS[name].load()(Report(analysis, iter(analysis.numbered()), version="0.1.0", **more), out)
+    return out.getvalue()
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+def test_the_document_fits_the_schema(name: str) -> None:
+    document = json.loads(written("json", ANALYSES[name]))
+    DOCUMENT.validate(document)
+    assert list(document) == ["schema_version", "tool", "captures", "coverage", "conferences", "sessions"]
+    assert len(document["sessions"]) == len(ANALYSES[name].found)
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+def test_every_line_fits_the_schema(name: str) -> None:
+    lines = [json.loads(line) for line in written("ndjson", ANALYSES[name]).splitlines()]
+    for line in lines:
+        LINE.validate(line)
+    kinds = [line["record"] for line in lines]
+    assert kinds[0] == "tool"
+    assert kinds[-1] == "coverage"
+    assert kinds.count("session") == len(ANALYSES[name].found)
+
+
+def test_both_say_the_same() -> None:
+    analysis = ANALYSES["dial-in"]
+    document = json.loads(written("json", analysis))
+    lines = [json.loads(line) for line in written("ndjson", analysis).splitlines()]
+    sessions = [{k: v for k, v in line.items() if k != "record"} for line in lines if line["record"] == "session"]
+    assert document["sessions"][0].pop("conference") == "c-0011223344"
+    assert document["sessions"] == sessions
+    assert document["coverage"] == {k: v for k, v in lines[-1].items() if k != "record"}
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    if isinstance(value, dict):
+        return [value, *(each for child in value.values() for each in _objects(child))]
+    return [each for child in value for each in _objects(child)] if isinstance(value, list) else []
+
+
+COUNTERS = ("ignored", "messages", "undecrypted", "streams", "unlinked", "notes", "skipped")
+
+
+def test_the_schema_allows_no_other_field() -> None:
+    document = json.loads(written("json", ANALYSES["dial-in"]))
+    coverage = document["coverage"]
+    free = [id(coverage.get(name) or coverage["tls"].get(name)) for name in COUNTERS]
+    free += [id(each["skipped"]) for each in document["captures"]]
+    strict = [each for each in _objects(document) if id(each) not in free and each is not coverage["notes"]]
+    assert len(strict) > 30
+    for each in strict:
+        if each in (coverage["tls"]["undecrypted"], coverage["notes"]):
+            continue
+        each["surprise"] = 1
+        with pytest.raises(jsonschema.ValidationError):
+            DOCUMENT.validate(document)
+        del each["surprise"]
+    DOCUMENT.validate(document)
+
+
+def test_every_field_is_explained() -> None:
+    text = (DOCS / "json.md").read_text()
+    names: set[str] = set()
+    for analysis in ANALYSES.values():
+        for each in _objects(json.loads(written("json", analysis))):
+            names.update(each)
+    for counts in (each.coverage for each in ANALYSES.values()):
+        for counter in (counts.ignored, counts.messages, counts.streams, counts.notes, counts.unlinked):
+            names.difference_update(counter)
+    assert [name for name in sorted(names - {"block 9"}) if f"`{name}`" not in text] == []
+
+
+def test_octets_that_are_no_utf8_are_escaped() -> None:
+    (session,) = json.loads(written("json", ANALYSES["hostile"]))["sessions"]
+    assert session["timeline"][0]["summary"] == "=1+1 \x1b[31m\r\n\\xff\u202e (MESSAGE)"
+    assert session["first"] == "2026-01-01T12:00:00.000000000Z"
+    assert START == 1_767_268_800_000_000_000
+
+
+def test_identities_are_masked_unless_asked_for() -> None:
+    """docs/decisions/0006-identities.md"""
+    for name in ("json", "ndjson", "csv"):
+        assert b"alice" not in written(name, ANALYSES["dial-in"])
+    assert b'"identity":"sip:alice@ims.example.net"' in written("json", ANALYSES["dial-in"], identities=True)
