@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.capture import link
+from analyzer.capture import ip, link
 from analyzer.capture.link import Cut, Layer, Octets, Walk
 
 UNREADABLE = "tunnel unreadable"
@@ -179,8 +179,8 @@ LAYERS: dict[Layer, Callable[[Octets, Cut, Walk], None]] = {
     Layer.PPP: link.ppp,
     Layer.HDLC: link.hdlc,
     Layer.IP: tunnelled_ip,
-    Layer.IPV4: link.ipv4,
-    Layer.IPV6: link.ipv6,
+    Layer.IPV4: ip.ipv4,
+    Layer.IPV6: ip.ipv6,
     Layer.MPLS: mpls,
     Layer.PPPOE: pppoe,
     Layer.GRE: gre,
