@@ -34,3 +34,27 @@ class PacketBlock:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    def cut(self, first: int, last: int) -> PacketBlock:
+        """Rows `first` up to, not including, `last`, over the same octets."""
+        rows = slice(first, last)
+        return PacketBlock(self.data, *(getattr(self, name)[rows] for name in COLUMNS))
+
+
+COLUMNS = ("frame", "time", "offset", "caplen", "wirelen", "linktype", "interface")
+"""The columns of a block, in the order of its fields."""
+
+
+def empty_block(data: bytes = b"") -> PacketBlock:
+    """A block without packets."""
+    wide, narrow = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32)
+    return PacketBlock(data, wide, wide, wide, wide, wide, narrow, narrow)
+
+
+def join_blocks(data: bytes, parts: list[PacketBlock]) -> PacketBlock:
+    """One block of the rows of several, whose offsets all point into `data`."""
+    if len(parts) == 1 and parts[0].data is data:
+        return parts[0]
+    if not parts:
+        return empty_block(data)
+    return PacketBlock(data, *(np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS))

@@ -1,0 +1,310 @@
+"""Captures in, blocks of packets out: what a file is, its parts in order, and what was found in it.
+
+Files are read forward in blocks, with the record that a block cuts carried into the next; memory is bounded by the
+block and the largest record, whatever the size of the file. A file that gives nothing at all is a `CaptureError` when
+the captures are opened; a cut or damaged tail is a note in `CaptureFile.damage`, and all before it is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import BinaryIO
+
+from analyzer.capture import pcap, pcapng
+from analyzer.capture.blocks import NO_TIME, PacketBlock
+from analyzer.capture.compressed import FileSource, PipeSource, Source, compression_of
+from analyzer.capture.errors import CaptureError
+from analyzer.capture.likeness import AGAIN_HINT, convert_hint, looks_like
+from analyzer.capture.merge import HeldFile, merge_blocks
+
+BLOCK_OCTETS = 16 << 20
+"""Octets read at once: numpy's cost per call is lost in them, and two of them fit any machine."""
+PROBE_OCTETS = 1 << 16
+"""Octets looked at when captures are opened, to know what they are and when they begin."""
+MERGED_BLOCK_OCTETS = 1 << 18
+"""The least block when many files overlap in time and share the memory of one block."""
+
+Progress = Callable[[int, int], None]
+"""Told the octets read so far and in all (0 where that is unknown), over all captures."""
+
+
+@dataclass(slots=True)
+class CaptureFile:
+    """One capture: what it is, and after reading what was in it."""
+
+    path: str
+    "As the caller named it."
+    format: str = ""
+    "``pcap`` or ``pcapng``, with ``+gzip`` or ``+zstd`` where it was packed so."
+    packets: int = 0
+    first: int | None = None
+    "Time of the earliest packet, ns since 1970 UTC; None while no packet with a time was read."
+    last: int | None = None
+    "Time of the latest."
+    size: int = 0
+    "Octets of the file as it lies there; of standard input, those read."
+    damage: str | None = None
+    "Why reading stopped before the end of the file, and at which octet (of the unpacked data)."
+    skipped: dict[str, int] = field(default_factory=dict)
+    "Blocks without packets, and other oddities, counted by name."
+    secrets: list[tuple[int, bytes]] = field(default_factory=list, repr=False)
+    "Decryption Secrets Blocks: type and octets. Keys: never print them."
+
+    def account(self, block: PacketBlock) -> None:
+        """Count the packets of `block`."""
+        self.packets += len(block)
+        known = block.time[block.time != NO_TIME]
+        if len(known):
+            first, last = int(known.min()), int(known.max())
+            self.first = first if self.first is None else min(self.first, first)
+            self.last = last if self.last is None else max(self.last, last)
+
+
+def open_captures(
+    paths: Sequence[str],
+    *,
+    block_bytes: int = BLOCK_OCTETS,
+    stdin: BinaryIO | None = None,
+    progress: Progress | None = None,
+) -> CaptureReader:
+    """Look at every capture and get ready to read; `-` is standard input (`stdin`, else the process's own).
+
+    Raises `CaptureError` for the first that is not there, cannot be read, or is no capture.
+    """
+    return CaptureReader(paths, block_bytes=block_bytes, stdin=stdin, progress=progress)
+
+
+class CaptureReader:
+    """Several captures as one stream of blocks; see `open_captures`."""
+
+    def __init__(
+        self, paths: Sequence[str], *, block_bytes: int, stdin: BinaryIO | None, progress: Progress | None
+    ) -> None:
+        self._block_octets = max(block_bytes, 1)
+        self._progress = progress
+        self._consumed = 0
+        self._inputs: list[_Input] = []
+        try:
+            for path in paths:
+                if path == "-" and any(each.capture.path == "-" for each in self._inputs):
+                    raise CaptureError("-", "standard input is named twice", "name it once")
+                self._inputs.append(_Input(path, stdin))
+        except BaseException:
+            self.close()
+            raise
+        self.captures: list[CaptureFile] = [each.capture for each in self._inputs]
+        "One per path, in the order given; complete once `blocks` is exhausted."
+        sizes = [each.capture.size for each in self._inputs]
+        self._total = sum(sizes) if all(each.regular for each in self._inputs) else 0
+
+    def blocks(self) -> Iterator[PacketBlock]:
+        """All packets: of one file in its order, of several merged by time as mergecap does. Iterate once."""
+        try:
+            if len(self._inputs) == 1:
+                yield from self._read(self._inputs[0], self._block_octets)
+                return
+            size = min(self._block_octets, max(self._block_octets // max(len(self._inputs), 1), MERGED_BLOCK_OCTETS))
+            held = [HeldFile(self._read(each, size), each.first_time) for each in self._inputs]
+            yield from merge_blocks(held)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close what is open; `blocks` does so itself at its end."""
+        for each in self._inputs:
+            each.close()
+
+    def __enter__(self) -> CaptureReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _read(self, source: _Input, size: int) -> Iterator[PacketBlock]:
+        before = 0
+        for block in source.blocks(size):
+            if self._progress is not None:
+                self._consumed += source.consumed - before
+                before = source.consumed
+                self._progress(self._consumed, self._total)
+            if len(block):
+                source.capture.account(block)
+                yield block
+
+
+class _Input:
+    """One file on its way: opened and looked at, closed, opened again when its turn comes (there may be thousands)."""
+
+    def __init__(self, path: str, stdin: BinaryIO | None) -> None:
+        self.capture = CaptureFile(path)
+        self.regular = False
+        self.first_time: int | None = None
+        "Time of the first packet, where a look at the first octets tells it and it has one."
+        self._stdin = stdin
+        self._file: BinaryIO | None = None
+        self._source: Source | None = None
+        self._first = b""
+        self._open()
+        try:
+            self._look()
+        except OSError as error:
+            self.close()
+            raise _cannot_read(path, error) from error
+        except BaseException:
+            self.close()
+            raise
+        if self.regular:
+            self.close()
+
+    @property
+    def consumed(self) -> int:
+        """Octets taken from the file so far."""
+        return self._source.consumed if self._source is not None else 0
+
+    def close(self) -> None:
+        """Close the file; standard input stays open, it belongs to the caller."""
+        if self._file is not None and self.capture.path != "-":
+            self._file.close()
+        self._file = None
+
+    def blocks(self, size: int) -> Iterator[PacketBlock]:
+        """Read on in pieces of `size` octets until the end or damage."""
+        capture = self.capture
+        try:
+            if self.regular:
+                self._open()
+                self._start(size)
+            yield from self._decode(size)
+        except OSError as error:
+            self._note(f"reading failed: {error.strerror or error}", None)
+        finally:
+            self.close()
+        if not self.regular:
+            capture.size = self.consumed
+
+    def _decode(self, size: int) -> Iterator[PacketBlock]:
+        """The loop of reading: decode what is there, carry what is cut, read on."""
+        source, capture = self._source, self.capture
+        assert source is not None
+        data = self._first
+        begins = 0  # where data[0] stands in the unpacked file
+        decoder: pcap.PcapDecoder | pcapng.PcapngDecoder
+        pos = 0
+        if data[:4] in pcap.MAGICS:
+            decoder = pcap.PcapDecoder(data[: pcap.FILE_HEADER])
+            pos = pcap.FILE_HEADER
+        else:
+            decoder = pcapng.PcapngDecoder()
+        capture.skipped, capture.secrets = decoder.skipped, decoder.secrets
+        self._first = b""
+        while True:
+            block, end = decoder.decode(data, pos)
+            yield block
+            if decoder.damage is not None:
+                self._note(decoder.damage, begins + end)
+                return
+            begins += end
+            carry = data[end:]
+            data = b""
+            more = source.read(carry, max(size, decoder.wanted - len(carry)))
+            if len(more) == len(carry):
+                break
+            data, pos = more, 0
+        if source.damage is not None:
+            self._note(source.damage, None)
+        elif carry:
+            what = "record" if decoder.format == "pcap" else "block"
+            self._note(f"the file ends inside a {what}: {len(carry)} of {decoder.wanted} octets", begins)
+
+    def _note(self, damage: str, at: int | None) -> None:
+        self.capture.damage = damage if at is None else f"{damage}, at octet {at}"
+
+    def _open(self) -> None:
+        path = self.capture.path
+        if path == "-":
+            self._file = self._stdin if self._stdin is not None else sys.stdin.buffer
+            return
+        try:
+            status = os.stat(path)
+            if stat.S_ISDIR(status.st_mode):
+                raise CaptureError(
+                    path, "this is a directory", "name the capture files in it, for example with *.pcap*"
+                )
+            self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by `close`
+        except OSError as error:
+            raise _cannot_read(path, error) from error
+        except ValueError as error:  # a NUL in the name
+            raise CaptureError(path, "no such file", "check the name") from error
+        self.regular = stat.S_ISREG(status.st_mode)
+        self.capture.size = status.st_size if self.regular else 0
+
+    def _start(self, size: int) -> None:
+        """Read the first `size` octets into `_first`, through the unpacker that they ask for."""
+        file = self._file
+        assert file is not None
+        capture = self.capture
+        head = b""
+        while len(head) < pcap.FILE_HEADER and (more := file.read(pcap.FILE_HEADER - len(head))):
+            head += more
+        if not head:
+            raise CaptureError(capture.path, "the file is empty", "capture again, or name another file")
+        packed = compression_of(head)
+        if packed is None and self.regular:
+            file.seek(0)
+            self._source = FileSource(file)
+        else:
+            self._source = PipeSource(file, head, packed)
+        self._first = self._source.read(b"", size)
+        capture.format = "pcapng" if self._first[:4] == pcapng.MAGIC else "pcap"
+        if packed is not None:
+            capture.format += f"+{packed}"
+
+    def _look(self) -> None:
+        """Refuse what is no capture, and learn the time of the first packet."""
+        self._start(PROBE_OCTETS)
+        first, source, path = self._first, self._source, self.capture.path
+        assert source is not None
+        packed = self.capture.format.partition("+")[2]
+        inside = f"{packed} of " if packed else ""
+        try:
+            if first[:4] in pcap.MAGICS:
+                if len(first) < pcap.FILE_HEADER:
+                    raise _cut_in_header(path, len(first), pcap.FILE_HEADER)
+                block, _ = pcap.PcapDecoder(first[: pcap.FILE_HEADER]).decode(first, pcap.FILE_HEADER)
+            elif first[:4] == pcapng.MAGIC:
+                decoder = pcapng.PcapngDecoder()
+                block, _ = decoder.decode(first)
+                if not decoder.sections:
+                    if decoder.damage is None and len(first) < PROBE_OCTETS:
+                        raise _cut_in_header(path, len(first), decoder.wanted)
+                    if decoder.damage is not None:
+                        raise CaptureError(path, f"not a readable pcapng file: {decoder.damage}", AGAIN_HINT)
+            elif not first:
+                why = source.damage or f"{packed} of nothing"
+                raise CaptureError(path, f"nothing could be unpacked: {why}", "copy or capture the file again")
+            else:
+                why = f"not a capture, it looks like {inside}{looks_like(first)}"
+                raise CaptureError(path, why, convert_hint(first))
+        except pcap.UnsupportedVersionError as error:
+            raise CaptureError(path, str(error), AGAIN_HINT) from error
+        if len(block) and block.time[0] != NO_TIME:
+            self.first_time = int(block.time[0])
+
+
+def _cannot_read(path: str, error: OSError) -> CaptureError:
+    if isinstance(error, FileNotFoundError):
+        return CaptureError(path, "no such file", "check the name")
+    if isinstance(error, PermissionError):
+        return CaptureError(path, "no permission to read it", "ask its owner, or change its mode with chmod")
+    return CaptureError(path, f"cannot be read ({error.strerror or error})", "check the disk and the name")
+
+
+def _cut_in_header(path: str, have: int, want: int) -> CaptureError:
+    return CaptureError(path, f"cut inside the file header, {have} of {want} octets", "copy or capture the file again")
