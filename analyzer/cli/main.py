@@ -88,7 +88,11 @@ def _broken(name: str, error: Exception) -> click.Command:
 
     why = f"Cannot be loaded: {error}"
     return click.Command(
-        name, callback=fail, help=why, short_help=why, context_settings={"ignore_unknown_options": True}
+        name,
+        callback=fail,
+        help=why,
+        short_help=why,
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     )
 
 
