@@ -9,12 +9,14 @@ from dissectors.sip.encode import build_request, build_response, encode_sip
 from dissectors.sip.fields import Reason
 from dissectors.sip.message import SipMessage
 from dissectors.sip.parameters import parse_parameters, split_list
+from dissectors.sip.stream import SipStream
 
 __all__ = [
     "BodyPart",
     "NameAddr",
     "Reason",
     "SipMessage",
+    "SipStream",
     "SipUri",
     "Via",
     "build_request",

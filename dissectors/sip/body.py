@@ -1,4 +1,4 @@
-"""Bodies of SIP messages: media types, and multipart bodies taken apart (RFC 3261 section 7.4, RFC 2046 section 5.1.1)."""
+"""Bodies of SIP messages: media types, multipart bodies taken apart (RFC 3261 section 7.4, RFC 2046 section 5.1.1)."""
 
 from __future__ import annotations
 

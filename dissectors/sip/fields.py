@@ -1,6 +1,7 @@
 """Typed values of the header fields that link and explain SIP sessions.
 
-RFC 3262 (RSeq, RAck), RFC 3326 (Reason), RFC 3840 and 4579 (isfocus), RFC 7315 (P-Charging-Vector), RFC 7989 (Session-ID).
+RFC 3262 (RSeq, RAck), RFC 3326 (Reason), RFC 3840 and 4579 (isfocus), RFC 7315 (P-Charging-Vector), RFC 7989
+(Session-ID).
 A value that cannot be read gives None, as if it were absent.
 """
 

@@ -173,7 +173,7 @@ class SipMessage:
         return fields.read_icid(self.header("P-Charging-Vector"))
 
     def session_id(self) -> tuple[str, str] | None:
-        """Local and remote UUID of Session-ID, 32 hex digits each (RFC 7989 section 5); remote "" as RFC 7329 had it."""
+        """Local and remote UUID of Session-ID, 32 hex digits each (RFC 7989 section 5); remote "" if absent."""
         return fields.read_session_id(self.header("Session-ID"))
 
     def reasons(self) -> list[fields.Reason]:
