@@ -1,1 +1,43 @@
-"""h248"""
+"""H.248 (Megaco): text and binary encoding, one model (ITU-T H.248.1 versions 1 to 3, RFC 3525)."""
+
+from __future__ import annotations
+
+from dissectors.h248.decode import decode_h248
+from dissectors.h248.model import (
+    ALL_CONTEXTS,
+    CHOOSE_CONTEXT,
+    NULL_CONTEXT,
+    Command,
+    CommandName,
+    ContextAction,
+    ErrorDescriptor,
+    H248Message,
+    Segment,
+    TransactionAck,
+    TransactionPending,
+    TransactionReply,
+    TransactionRequest,
+    context_name,
+)
+from dissectors.h248.text import decode_h248_text
+from dissectors.h248.tpkt import TpktStream
+
+__all__ = [
+    "ALL_CONTEXTS",
+    "CHOOSE_CONTEXT",
+    "NULL_CONTEXT",
+    "Command",
+    "CommandName",
+    "ContextAction",
+    "ErrorDescriptor",
+    "H248Message",
+    "Segment",
+    "TpktStream",
+    "TransactionAck",
+    "TransactionPending",
+    "TransactionReply",
+    "TransactionRequest",
+    "context_name",
+    "decode_h248",
+    "decode_h248_text",
+]
