@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from tabulate import tabulate
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 ONE_LINE_FROM = 170
 "Columns of a terminal from which each session takes one line of the list."
+STATE_WIDTH, PEOPLE_WIDTH, MESSAGES_WIDTH = 22, 32, 16
+"Columns at which cells wrap, so that the list fits in a hundred."
 PROTOCOL_ORDER = ("sip", "h248", "tcp", "tls", "msrp")
 
 
@@ -33,20 +36,27 @@ def session_table(
     identities: bool = False,
 ) -> Iterator[str]:
     """One row a session; cells are stacked where the width asks for it."""
-    glue = "  " if width >= ONE_LINE_FROM else "\n"
+    one_line = width >= ONE_LINE_FROM
+
+    def cell(parts: Sequence[str], most: int = 1000) -> str:
+        # Wrapped here and not by tabulate, whose versions differ in it.
+        return "  ".join(parts) if one_line else "\n".join(line for part in parts for line in wrap(part, most))
+
     with_conference = any(session.id in conferences for _, session in sessions)
     rows = []
     day = ""
     for number, session in sessions:
         begun = date_of(session.first)
         start = clock_time(session.first)[:12]
+        people = participant_texts(session, nodes, identities=identities) or _ends(session, nodes)
+        verdict = paint(session.verdict.value, session.verdict.value)
         row = [
             str(number),
-            glue.join((session.id, paint("dim", session.kind))),
-            glue.join((paint(session.verdict.value, session.verdict.value), printable(session.state))),
-            glue.join((f"{begun} {start}" if begun != day else start, duration_text(session.last - session.first))),
-            glue.join(participant_texts(session, nodes, identities=identities)) or glue.join(_ends(session, nodes)),
-            glue.join(message_texts(session)),
+            f"{session.id}{'  ' if one_line else chr(10)}{paint('dim', session.kind)}",
+            f"{verdict}{'  ' if one_line else chr(10)}{cell([printable(session.state)], STATE_WIDTH)}",
+            cell([f"{begun} {start}" if begun != day else start, duration_text(session.last - session.first)]),
+            cell(people, PEOPLE_WIDTH),
+            cell(message_texts(session), MESSAGES_WIDTH),
         ]
         if with_conference:
             row.append(str(conferences.get(session.id, "")))
@@ -55,17 +65,7 @@ def session_table(
     headers = ["#", "session", "verdict", "start (UTC), length", "participants", "messages"]
     if with_conference:
         headers.append("conf")
-    wide = width >= ONE_LINE_FROM
-    limits = None if wide else [None, None, 22, None, 32, 16] + [None] * with_conference
-    text = tabulate(
-        rows,
-        headers,
-        tablefmt="simple",
-        disable_numparse=True,
-        maxcolwidths=limits,
-        colalign=["right"] + ["left"] * (len(headers) - 1),
-    )
-    yield from (line.rstrip() for line in text.split("\n"))
+    yield from _table(rows, headers, right=1)
 
 
 def conference_table(conferences: Sequence[Conference], numbers: Mapping[str, int]) -> Iterator[str]:
@@ -75,14 +75,15 @@ def conference_table(conferences: Sequence[Conference], numbers: Mapping[str, in
         shown = [str(numbers[member]) for member in conference.sessions if member in numbers]
         others = len(conference.sessions) - len(shown)
         members = ", ".join([*shown, *([f"{others} not shown"] if others else [])])
-        rows.append([str(number), conference.id, printable(conference.uri) or "(by H.248 context)", members])
-    text = tabulate(
-        rows,
-        ["conf", "id", "conference URI", "sessions"],
-        tablefmt="simple",
-        disable_numparse=True,
-        maxcolwidths=[None, None, None, 40],
-    )
+        uri = printable(conference.uri) or "(by H.248 context)"
+        rows.append([str(number), conference.id, uri, "\n".join(wrap(members, 40))])
+    yield from _table(rows, ["conf", "id", "conference URI", "sessions"])
+
+
+def _table(rows: Sequence[Sequence[str]], headers: Sequence[str], right: int = 0) -> Iterator[str]:
+    """Lines of a table whose first `right` columns are numbers."""
+    align = ["right"] * right + ["left"] * (len(headers) - right)
+    text = tabulate(rows, headers, tablefmt="simple", disable_numparse=True, colalign=align)
     yield from (line.rstrip() for line in text.split("\n"))
 
 
