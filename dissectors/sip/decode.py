@@ -34,7 +34,6 @@ _PLACE = {
 _NAMES = ("Call-ID", "From", "To", "CSeq")
 _VIA = re.compile(r"\n(?:via|v)[ \t]*+:", re.IGNORECASE)
 _EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
-_FOLDED = (" ", "\t")
 
 
 def decode_sip(data: bytes) -> SipMessage:
@@ -49,28 +48,31 @@ def decode_sip(data: bytes) -> SipMessage:
     head_size = find_head_end(message)
     if head_size < 0:
         raise DecodeError("SIP message", skipped, "no empty line after the header fields")
-    head = message[: head_size - 2].decode("utf-8", "surrogateescape")
+    head = message[:head_size].decode("utf-8", "surrogateescape")
     line_end = head.find("\n")
-    if line_end < 0:
-        raise DecodeError("SIP message", skipped, "no header fields")
     call_id, from_value, to_value, cseq_value, length, via = _find_usual(head, line_end) or _find_any(head)
+    call_id = call_id.strip()
+    if not call_id:
+        raise DecodeError("SIP message", skipped, "no Call-ID")
 
-    if head[:8] == "SIP/2.0 " or head[:4].upper() == "SIP/":
-        match = _STATUS.fullmatch(head[:line_end].rstrip("\r"))
-        if match is None:
-            raise DecodeError("SIP start line", skipped, "no status line of version, three-digit code and reason")
-        version, code, phrase = match.groups()
-        method, uri, status, reason_phrase, is_request = "", "", int(code), phrase or "", False
-    else:
-        words = head[:line_end].rstrip("\r").split(" ")
+    start_line = head[: line_end - 1] if head[line_end - 1] == "\r" else head[:line_end]
+    is_request = start_line[:4].upper() != "SIP/"
+    if is_request:
+        words = start_line.split(" ")
         if len(words) != 3:
             words = [word for word in words if word]  # RFC 4475 section 3.1.2.7: stray blanks may be accepted
-        if len(words) != 3 or _VERSION.fullmatch(words[2]) is None:
+        if len(words) != 3 or (words[2] != "SIP/2.0" and _VERSION.fullmatch(words[2]) is None):
             raise DecodeError("SIP start line", skipped, "no request line of method, URI and version")
         method, uri, version = words
         if method not in _USUAL_METHODS and _TOKEN.fullmatch(method) is None:
             raise DecodeError("SIP start line", skipped, "the method is no token")
-        status, reason_phrase, is_request = 0, "", True
+        status, reason_phrase = 0, ""
+    else:
+        match = _STATUS.fullmatch(start_line)
+        if match is None:
+            raise DecodeError("SIP start line", skipped, "no status line of version, three-digit code and reason")
+        version, code, phrase = match.groups()
+        uri, status, reason_phrase = "", int(code), phrase or ""
 
     # LWS between number and method may be any (section 25.1).
     words = cseq_value.split()
@@ -83,7 +85,7 @@ def decode_sip(data: bytes) -> SipMessage:
 
     trailing = 0
     if length is not None:
-        length = length.rstrip()
+        length = length.strip()
         if _NUMBER.fullmatch(length) is None:
             raise DecodeError("SIP Content-Length", skipped, "not a number of octets")
         size = head_size + int(length)
@@ -100,7 +102,7 @@ def decode_sip(data: bytes) -> SipMessage:
         status,
         reason_phrase,
         version,
-        call_id.rstrip(),
+        call_id,
         _tag(from_value),
         _tag(to_value),
         cseq,
@@ -133,25 +135,21 @@ def _find_usual(head: str, line_end: int) -> _Found | None:
         return None
     values = []
     for key, size in _USUAL:
-        begin = find(key)
-        if begin < 0:
+        begin = find(key) + size
+        end = find("\r\n", begin)
+        # Not there, or folded: the empty line at the end of the head makes `end + 2` safe.
+        if begin < size or head[end + 2] in " \t":
             return None
-        end = find("\r\n", begin + size)
-        if head.startswith(_FOLDED, end + 2):
-            return None
-        if end <= begin + size:
-            return None
-        values.append(head[begin + size : end])
+        values.append(head[begin:end])
     begin = find("\nVia: ", line_end)
-    if begin < 0:
-        return None
     # A hop may have written its Via above in another spelling.
-    if begin != line_end and _VIA.search(head, line_end, begin) is not None:
+    if begin != line_end and (begin < 0 or _VIA.search(head, line_end, begin) is not None):
         return None
-    end = find("\r\n", begin + 6)
-    if head.startswith(_FOLDED, end + 2):
+    end = find("\r\n", begin)
+    if "" in values or head[end + 2] in " \t":
         return None
-    return values[0], values[1], values[2], values[3], values[4], head[begin + 6 : end]
+    call_id, from_value, to_value, cseq, length = values
+    return call_id, from_value, to_value, cseq, length, head[begin + 6 : end]
 
 
 def _find_any(head: str) -> _Found:
