@@ -121,6 +121,8 @@ class Coverage:
     "Packets by the reason they were not used."
     messages: Counter[str] = field(default_factory=Counter)
     "Messages as sent on the wire, by protocol; `sdp` counts bodies."
+    copies: Counter[str] = field(default_factory=Counter)
+    "Packets that a mirror port doubled, by the protocol of the message (`other`: TCP and what else); not in `messages`."
     undecoded: list[Undecoded] = field(default_factory=list)
     undecoded_total: int = 0
     gaps: list[Gap] = field(default_factory=list)
@@ -156,6 +158,7 @@ class Coverage:
         for mine, its in (
             (self.ignored, other.ignored),
             (self.messages, other.messages),
+            (self.copies, other.copies),
             (self.tls_undecrypted, other.tls_undecrypted),
             (self.unlinked, other.unlinked),
             (self.streams, other.streams),

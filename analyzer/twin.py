@@ -123,7 +123,7 @@ def _wire(output: LaneOutput) -> tuple[Any, ...]:
     return messages, [flow.key for flow in output.opened], [each.to_wire() for each in output.connections]
 
 
-_COUNTERS = ("ignored", "messages", "tls_undecrypted", "unlinked", "streams", "notes")
+_COUNTERS = ("ignored", "messages", "copies", "tls_undecrypted", "unlinked", "streams", "notes")
 
 
 def coverage_to_wire(coverage: Coverage) -> tuple[Any, ...]:

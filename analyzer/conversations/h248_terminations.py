@@ -27,6 +27,9 @@ FROM_CONTROLLER = frozenset(
 )
 "Commands that only a gateway controller sends (H.248.1 clause 7.2); Notify comes from the gateway."
 
+CHANGES = frozenset({CommandName.ADD, CommandName.MOVE, CommandName.MODIFY, CommandName.SUBTRACT})
+"Commands whose failure is a failure of the leg; an audit that finds nothing is none."
+
 
 @dataclass(slots=True)
 class Termination:
@@ -118,7 +121,8 @@ class TerminationTable:
         gateway, controller = _who(transaction, command)
         if controller:
             self.controllers[controller].add(gateway)
-        if pair.context_id == NULL_CONTEXT and pair.requested_context_id == NULL_CONTEXT:
+        if pair.context_id in (NULL_CONTEXT, ALL_CONTEXTS):
+            # Audits and ServiceChange outside any context (clause 6.1.2) make no leg.
             return False
         names = _concrete(pair)
         if command.name == CommandName.SUBTRACT or not names:
@@ -166,7 +170,7 @@ class TerminationTable:
             life.added = True
         life.pairs.append(pair)
         life.last = max(life.last, transaction.messages[-1].time)
-        if pair.reply is not None and pair.reply.error is not None:
+        if pair.reply is not None and pair.reply.error is not None and pair.command.name in CHANGES:
             life.errors.append((pair.reply.error.code, pair.reply.error.text))
         if self._describe(life, pair):
             self.changed.append(life)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.offer_answer import Exchange, exchanges
 from analyzer.model import Message
+from analyzer.transport.flow import Flow
 from dissectors.errors import DecodeError
 from dissectors.sip import SipMessage, parse_name_addr
 
@@ -90,14 +91,15 @@ class CallFacts:
     retransmissions: int = 0
 
     def __post_init__(self) -> None:
-        seen: set[bytes] = set()
+        seen: set[tuple[Flow, bytes]] = set()
         openings: dict[int, int] = {}
         for message in self.messages:
             sip: SipMessage = message.decoded
-            if sip.data in seen:
+            copy = (message.flow, sip.data)
+            if copy in seen:
                 self.retransmissions += 1
                 continue
-            seen.add(sip.data)
+            seen.add(copy)
             self._follow(message, sip, openings)
             # The plain search spares most messages the reading of all their header fields.
             if not self.focus_uri and b"isfocus" in sip.data and sip.is_focus():
@@ -118,7 +120,9 @@ class CallFacts:
             self.request_uri = sip.request_uri
             self.caller = Party(_uri(sip, "From"), sip.from_tag)
             self.callee = Party(_uri(sip, "To"), "")
-        if sip.status >= 200 and sip.method == self.method and sip.from_tag == self.caller.tag:
+        # Each REGISTER may have a From tag of its own; an INVITE of the other side is no try to open the call.
+        ours = sip.from_tag == self.caller.tag or self.method != "INVITE"
+        if sip.status >= 200 and sip.method == self.method and ours:
             # A re-INVITE that is refused does not undo the call (RFC 3261 section 14.1).
             if not (self.established and sip.status >= 300):
                 openings[sip.cseq] = sip.status

@@ -9,6 +9,7 @@ from analyzer.conversations.h248_transactions import CommandPair
 from analyzer.conversations.sip_call import SipCall
 from analyzer.correlate.session import ConnectionPart
 from analyzer.model import Message, TimelineEntry
+from analyzer.transport.flow import Flow
 from dissectors.h248 import Command, context_name
 
 
@@ -21,7 +22,7 @@ def sip_entries(call: SipCall) -> Iterator[TimelineEntry]:
             roles[id(exchange.offer.message)] = "SDP offer"
         if exchange.answer is not None:
             roles[id(exchange.answer.message)] = "SDP answer"
-    seen: set[bytes] = set()
+    seen: dict[bytes, set[Flow]] = {}
     for message in facts.messages:
         sip = message.decoded
         summary = sip.method if sip.is_request else f"{sip.status} {sip.reason_phrase} ({sip.method})"
@@ -30,9 +31,12 @@ def sip_entries(call: SipCall) -> Iterator[TimelineEntry]:
             role = "SDP"
         if role is not None:
             summary += ", " + role
-        if sip.data in seen:
+        flows = seen.setdefault(sip.data, set())
+        if message.flow in flows:
             summary += ", retransmission"
-        seen.add(sip.data)
+        elif flows:
+            summary += ", same message on another path"
+        flows.add(message.flow)
         yield TimelineEntry(message.time, message.frames, "sip", message.flow, summary)
 
 

@@ -45,6 +45,7 @@ def coverage_record(coverage: Coverage) -> Record:
         "used": coverage.used,
         "ignored": _counts(coverage.ignored),
         "messages": _counts(coverage.messages),
+        "copies": _counts(coverage.copies),
         "undecoded": [
             {"protocol": each.protocol, "frame": each.frame, "offset": each.offset, "reason": each.reason}
             for each in coverage.undecoded

@@ -48,6 +48,8 @@ class Lane:
         self._tcp = TcpTable()
         self._sctp = SctpTable()
         self._output = LaneOutput()
+        self._copies: dict[int, int] = {}
+        "Frames that mirror ports doubled: copy -> the frame that was kept."
         self._tcp_reader = TcpReader(self.coverage, self._emit_decoded, self.selector.ignore_flow)
 
     def feed(self, block: PacketBlock) -> LaneOutput:
@@ -65,6 +67,8 @@ class Lane:
 
     def _take_output(self) -> LaneOutput:
         output, self._output = self._output, LaneOutput()
+        if self._copies:
+            self._account_copies(output.messages)
         output.opened, self._tcp_reader.opened = self._tcp_reader.opened, []
         output.connections, self._tcp_reader.done = self._tcp_reader.done, []
         return output
@@ -90,6 +94,8 @@ class Lane:
             rows.missing,
             strict=True,
         )
+        if rows.copies:
+            self._copies.update(rows.copies)
         if rows.more_frames:
             self._read_fragmented(rows)
             return
@@ -152,6 +158,12 @@ class Lane:
 
     def _emit_decoded(self, protocol: str, flow: Flow, time: int, frames: tuple[int, ...], decoded: Any) -> None:
         self.coverage.messages[protocol] += 1
+        if protocol == "h248":
+            bodies = decoded.count_sdp()
+        else:
+            bodies = len(decoded.data) > decoded.head_size and decoded.sdp() is not None
+        if bodies:
+            self.coverage.messages["sdp"] += bodies
         self._output.messages.append(Message(protocol, flow, time, frames, decoded))
 
     def _packet(self, frame: int, time: int, addresses: int, ports: int, data: bytes) -> None:
@@ -165,6 +177,13 @@ class Lane:
                 self._decode(protocol, self.flows.get(*found.flow_key), found.time, found.frames, found.data)
             else:
                 self.coverage.notes[f"sctp message, payload protocol {found.ppid}"] += 1
+
+    def _account_copies(self, messages: list[Message]) -> None:
+        """Say of what the doubled packets were copies: a message, or a packet of TCP or SCTP."""
+        protocols = {frame: message.protocol for message in messages for frame in message.frames}
+        for kept in self._copies.values():
+            self.coverage.copies[protocols.get(kept, "other")] += 1
+        self._copies.clear()
 
     def _account_transport(self) -> None:
         notes = self.coverage.notes

@@ -323,6 +323,18 @@ class H248Message:
     data: bytes = field(default=b"", repr=False, compare=False)
     "The octets it was decoded from."
 
+    def count_sdp(self) -> int:
+        """How many Local and Remote descriptors with content it carries."""
+        count = 0
+        for part in self.transactions:
+            if isinstance(part, TransactionRequest | TransactionReply):
+                for action in part.actions:
+                    for command in action.commands:
+                        if command.media is not None:
+                            for stream in command.media.streams.values():
+                                count += bool(stream.local) + bool(stream.remote)
+        return count
+
     def summary(self) -> str:
         """One line without SDP, keys or identities: `T=4711 C=$ Add ip/1/mb/$; P=88 C=17 Notify ip/1/mb/33`."""
         words = []
