@@ -33,7 +33,10 @@ def sessions_of(*paths: Path, jobs: int = 1) -> list[dict[str, Any]]:
                 exchange["offer"] = exchange["offer"] is not None
                 exchange["answer"] = exchange["answer"] is not None
         record["nodes"].sort(key=lambda node: node["address"])
-        record["timeline"] = sorted((each["protocol"], each["src"], each["summary"]) for each in record["timeline"])
+        # Which of two hops saw a message first is lost when times lie; that it was there twice is not.
+        record["timeline"] = sorted(
+            (each["protocol"], each["src"], each["summary"].partition(",")[0]) for each in record["timeline"]
+        )
         for part in record["tcp"]:
             del part["retransmissions"]
         found.append(record)
