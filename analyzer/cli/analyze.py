@@ -193,7 +193,7 @@ def _nothing(analysis: Analysis, paths: list[str]) -> tuple[str, str]:
         worst = coverage.undecoded[0]
         why = f"; {coverage.undecoded_total} could not be decoded, the first in frame {worst.frame}: {worst.reason}"
     name = next((path for path in paths if path != "-"), "CAPTURE")
-    hint = "it reads SIP, H.248 (Megaco) and MSRP, not encrypted, on any port (binary H.248 over UDP: --udp-port); "
+    hint = "mrfscope reads SIP, H.248 (Megaco) and MSRP, not encrypted, on any port (H.248 binary: --udp-port); "
     return (
         f"nothing recognised in {', '.join(paths)}{why}",
         hint + f"to see what is there: tshark -r {name} -q -z io,phs",

@@ -27,8 +27,8 @@ RUN_KEPT = 12
 "A run of MSRP messages up to this long is shown whole."
 RUN_HEAD, RUN_TAIL = 6, 2
 "What is shown of a longer one."
-NARROW, WIDE = 5, 15
-"The least and the most columns from one lifeline to the next."
+NARROW, COMFORTABLE, WIDE = 5, 8, 15
+"Columns from one lifeline to the next: the least, what summaries have to leave, and the most."
 SUMMARY_LEAST = 30
 MAX_FRAMES_WIDTH = 15
 PROTOCOL_NAMES = {"sip": "SIP", "h248": "H.248", "tcp": "TCP", "tls": "TLS", "msrp": "MSRP"}
@@ -147,8 +147,8 @@ class Ladder:
         )  # frame and time with two blanks each; the protocol with two blanks on both sides
         spans = max(nodes - 1, 1)
         gap = min((room - 1 - longest) // spans, WIDE)
-        if gap < 10:  # long summaries wrap rather than press the lifelines together
-            gap = min((room - 1 - SUMMARY_LEAST) // spans, 10)
+        if gap < COMFORTABLE:  # long summaries wrap rather than press the lifelines together
+            gap = min((room - 1 - SUMMARY_LEAST) // spans, COMFORTABLE)
         return gap if gap >= NARROW else None
 
     def _drawn(

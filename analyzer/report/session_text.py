@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from analyzer.model import Confidence
@@ -23,27 +24,36 @@ _CONFIDENCE_STYLE = {Confidence.CERTAIN: "ok", Confidence.LIKELY: "", Confidence
 
 
 def session_lines(
-    number: int, session: Session, nodes: NodeTable, conference: int, paint: Paint, *, identities: bool = False
+    number: int,
+    session: Session,
+    nodes: NodeTable,
+    conference: int,
+    paint: Paint,
+    *,
+    width: int = 100,
+    identities: bool = False,
 ) -> Iterator[str]:
-    """The header of a session; every text from the capture made printable."""
+    """The header of a session, every text from the capture made printable; only the Wireshark filter is not wrapped."""
     title = paint("bold", f"Session {number}  {session.id}")
     verdict = paint(session.verdict.value, session.verdict.value)
     yield f"{title}  {session.kind}  {verdict}: {printable(session.state)}"
     when = f"{moment(session.first)}, {duration_text(session.last - session.first)}"
-    yield _row("time", when + (f", conference {conference}" if conference else ""))
+    yield from _wrapped("time", when + (f", conference {conference}" if conference else ""), width)
     people = participant_texts(session, nodes, identities=identities)
     if people:
-        yield _row("who", ", ".join(people))
+        yield from _wrapped("who", ", ".join(people), width)
     for heading, text in _rows(session, identities):
-        yield _row(heading, printable(text))
+        yield from _wrapped(heading, printable(text), width)
     heading = "links"
     for link in session.links:
         sure = paint(_CONFIDENCE_STYLE[link.confidence], link.confidence.value)
-        yield _row(heading, f"{printable(link.to)}: {sure}, {printable(link.reason)}")
+        yield from _wrapped(heading, printable(link.to), width)
+        for line in _wrapped("", f"  {link.confidence.value}: {printable(link.reason)}", width):
+            yield line.replace(link.confidence.value, sure, 1)
         heading = ""
     found = wireshark_filter(session)
     if found:
-        yield _row("Wireshark", printable(found))
+        yield f"{_heading('Wireshark')}{printable(found)}"
 
 
 def _rows(session: Session, identities: bool) -> Iterator[tuple[str, str]]:
@@ -94,7 +104,7 @@ def _rows(session: Session, identities: bool) -> Iterator[tuple[str, str]]:
 
 
 def end_text(end: MediaEnd) -> str:
-    """`message TCP/MSRP 203.0.113.5:28563, active, path msrp://...`."""
+    """`message TCP/MSRP 203.0.113.5:28563, active, msrp://...`."""
     address = f"[{end.address}]" if ":" in end.address else end.address or "?"
     words = [f"{end.media} {end.protocol} {address}:{end.port or '?'}".strip()]
     if end.setup:
@@ -102,7 +112,7 @@ def end_text(end: MediaEnd) -> str:
     if end.cema:
         words.append("CEMA")
     if end.path:
-        words.append("path " + " ".join(end.path))
+        words.append(" ".join(end.path))
     return ", ".join(words)
 
 
@@ -111,5 +121,21 @@ def _focus(uri: str) -> str:
     return masked_identity(uri) if uri.lower().startswith("tel:") else uri
 
 
-def _row(heading: str, text: str) -> str:
-    return f"  {heading:<9}  {text}"
+def _heading(heading: str) -> str:
+    return f"  {heading:<9}  "
+
+
+def _wrapped(heading: str, text: str, width: int) -> Iterator[str]:
+    """A heading and a text beside it; URIs and names that are too long for a line stay whole, to be copied."""
+    if len(text) + 13 <= width:
+        yield _heading(heading) + text
+        return
+    indent = " " * (15 + len(text) - len(text.lstrip()))
+    yield from wrap(
+        text,
+        width,
+        initial_indent=_heading(heading),
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

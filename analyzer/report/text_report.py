@@ -53,8 +53,15 @@ def _lines(report: Report, chosen: Sequence[tuple[int, Session]], paint: Paint, 
     for number, session in chosen:
         yield ""
         yield paint("dim", glyphs.rule * report.width)
+        conference = conferences.get(session.id, 0)
         yield from session_lines(
-            number, session, analysis.nodes, conferences.get(session.id, 0), paint, identities=report.identities
+            number,
+            session,
+            analysis.nodes,
+            conference,
+            paint,
+            width=report.width,
+            identities=report.identities,
         )
         yield ""
         yield from ladder.lines(session.entries, everything=report.verbosity > 0)

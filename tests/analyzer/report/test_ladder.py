@@ -138,7 +138,7 @@ def test_long_summaries_wrap_with_lifelines() -> None:
     way = flow(f"{MRFC}:2944", f"{MRFP}:2944")
     lines = drawn([entry(0, 1, "h248", way, " ".join(["Modify ip/1/mb/33 C=17;"] * 6))])
     assert len(lines) > 3
-    assert all(line[24:35] == "│         │" for line in lines[3:])
+    assert all(line[24:33] == "│       │" for line in lines[3:])
     assert max(map(len, lines)) <= 100
 
 

@@ -33,16 +33,19 @@ Session 1  s-1a2b3c4d5e  message  ok: ended
   who        UE 203.0.113.5, MRFP 198.51.100.7
   Call-ID    call-1@203.0.113.5
   SIP        INVITE, status 200, 5 messages, focus sip:chat-17@conf.example.net
-  offer      message TCP/MSRP 203.0.113.5:28563, active, path msrp://203.0.113.5:28563/abc;tcp
-  answer     message TCP/MSRP 198.51.100.7:7394, passive, path msrp://198.51.100.7:7394/xyz;tcp
+  offer      message TCP/MSRP 203.0.113.5:28563, active, msrp://203.0.113.5:28563/abc;tcp
+  answer     message TCP/MSRP 198.51.100.7:7394, passive, msrp://198.51.100.7:7394/xyz;tcp
   H.248      context 17 ip/1/mb/33 at 198.51.100.7:2944, controlled by 198.51.100.2:2944
-               local 1: message TCP/MSRP 198.51.100.7:7394, passive, path msrp://198.51.100.7:7394/xyz;tcp
-               remote 1: message TCP/MSRP 203.0.113.5:28563, active, path msrp://203.0.113.5:28563/abc;tcp
+               local 1: message TCP/MSRP 198.51.100.7:7394, passive,
+                 msrp://198.51.100.7:7394/xyz;tcp
+               remote 1: message TCP/MSRP 203.0.113.5:28563, active, msrp://203.0.113.5:28563/abc;tcp
   TCP        203.0.113.5:28563 > 198.51.100.7:7394: MSRP, closed
   MSRP       session-ids abc and xyz
              1 message in 1 chunk, 5 octets, 1 request, 1 response, 0 reports, 0 errors
-  links      h248 context 17 ip/1/mb/33 at 198.51.100.7:2944: certain, SDP equals local MSRP session-id
-             tcp 203.0.113.5:28563 > 198.51.100.7:7394: certain, both MSRP session-ids of the SDP
+  links      h248 context 17 ip/1/mb/33 at 198.51.100.7:2944
+               certain: SDP equals local MSRP session-id
+             tcp 203.0.113.5:28563 > 198.51.100.7:7394
+               certain: both MSRP session-ids of the SDP
   Wireshark  sip.Call-ID == "call-1@203.0.113.5" || (ip.addr == 203.0.113.5 && ip.addr == 198.51.100.7 && tcp.port == \
 28563 && tcp.port == 7394) || frame.number in {5..6}
 
