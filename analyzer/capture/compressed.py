@@ -69,8 +69,8 @@ class PipeSource:
         pieces = [carry, self._left] if self._left else [carry]
         have = len(self._left)
         while have < size:
-            piece = next(self._pieces, b"")
-            if not piece:
+            piece = next(self._pieces, None)
+            if piece is None:
                 break
             pieces.append(piece)
             have += len(piece)

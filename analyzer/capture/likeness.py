@@ -60,5 +60,7 @@ def convert_hint(first: bytes) -> str:
 
 def _is_text(first: bytes) -> bool:
     head = first[:1024]
-    control = sum(octet < 32 and octet not in b"\t\n\r\f" for octet in head)
-    return not control
+    if any(octet < 32 and octet not in b"\t\n\r\f" for octet in head):
+        return False
+    strange = head.decode("utf-8", "replace").count("\ufffd")
+    return strange <= 3 + len(head) // 20  # the cut at the end, and some Latin-1

@@ -2,7 +2,8 @@
 
 Covered: sections (each with its own byte order and interfaces), Interface Description, Enhanced, Simple and the
 obsolete Packet Block, Decryption Secrets (kept, never shown), resolutions in powers of 10 and 2, time offsets. Other
-blocks are passed by and counted; name resolution and statistics are of no use here. A decoder is fed octets; files are elsewhere.
+blocks are passed by and counted; name resolution and statistics are of no use here. A decoder is fed octets; files are
+elsewhere.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ NAMES = {
     0x40000BAD: "custom block",
 }
 """Blocks that are passed by, as the account calls them."""
-NUMBERED = {0x9, 0xBAD, 0x40000BAD, 0x204, 0x208, 0x216, 0x217, 0x221, 0x222}
+NUMBERED = {0x9, 0xBAD, 0x40000BAD, 0x204, 0x216, 0x221}
 """Blocks without a packet that Wireshark 4.0 nevertheless numbers as frames: journal, custom, sysdig events."""
 
 MINIMUM = {SECTION_HEADER: 28, INTERFACE: 20, PACKET: 32, SIMPLE_PACKET: 16, ENHANCED_PACKET: 32, SECRETS: 20}

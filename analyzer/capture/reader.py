@@ -22,8 +22,8 @@ from analyzer.capture.errors import CaptureError
 from analyzer.capture.likeness import AGAIN_HINT, convert_hint, looks_like
 from analyzer.capture.merge import HeldFile, merge_blocks
 
-BLOCK_OCTETS = 16 << 20
-"""Octets read at once: numpy's cost per call is lost in them, and two of them fit any machine."""
+BLOCK_OCTETS = 4 << 20
+"""Octets read at once: enough that numpy's cost per call is lost, little enough to stay in the processor's cache."""
 PROBE_OCTETS = 1 << 16
 """Octets looked at when captures are opened, to know what they are and when they begin."""
 MERGED_BLOCK_OCTETS = 1 << 18
@@ -274,6 +274,8 @@ class _Input:
         packed = self.capture.format.partition("+")[2]
         inside = f"{packed} of " if packed else ""
         try:
+            if 0 < len(first) < 4 and any(magic.startswith(first) for magic in (*pcap.MAGICS, pcapng.MAGIC)):
+                raise _cut_in_header(path, len(first), pcap.FILE_HEADER)
             if first[:4] in pcap.MAGICS:
                 if len(first) < pcap.FILE_HEADER:
                     raise _cut_in_header(path, len(first), pcap.FILE_HEADER)
