@@ -28,7 +28,9 @@ RUN_KEPT = 12
 RUN_HEAD, RUN_TAIL = 6, 2
 "What is shown of a longer one."
 NARROW, COMFORTABLE, WIDE = 5, 8, 15
-"Columns from one lifeline to the next: the least, what summaries have to leave, and the most."
+"Columns from one lifeline to the next: the least, what is enough, and the most."
+LADDER_WIDTH = 25
+"Columns for all lifelines that long summaries have to leave, as far as NARROW and COMFORTABLE allow."
 SUMMARY_LEAST = 30
 MAX_FRAMES_WIDTH = 15
 PROTOCOL_NAMES = {"sip": "SIP", "h248": "H.248", "tcp": "TCP", "tls": "TLS", "msrp": "MSRP"}
@@ -122,7 +124,9 @@ class Ladder:
         self._glyphs = glyphs
 
     def lines(self, entries: Sequence[TimelineEntry], *, everything: bool = False) -> Iterator[str]:
-        """Headings first; with `everything` no run of chat is taken together."""
+        """Headings first; with `everything` no run of chat is taken together. Without entries there is nothing."""
+        if not entries:
+            return
         columns: dict[str, int] = {}
         heads: list[str] = []
         for flow in {id(entry.flow): entry.flow for entry in entries}.values():
@@ -147,8 +151,9 @@ class Ladder:
         )  # frame and time with two blanks each; the protocol with two blanks on both sides
         spans = max(nodes - 1, 1)
         gap = min((room - 1 - longest) // spans, WIDE)
-        if gap < COMFORTABLE:  # long summaries wrap rather than press the lifelines together
-            gap = min((room - 1 - SUMMARY_LEAST) // spans, COMFORTABLE)
+        enough = min(max(LADDER_WIDTH // spans, NARROW), COMFORTABLE)
+        if gap < enough:  # long summaries wrap rather than press the lifelines together
+            gap = min((room - 1 - SUMMARY_LEAST) // spans, enough)
         return gap if gap >= NARROW else None
 
     def _drawn(

@@ -99,10 +99,14 @@ def participant_texts(session: Session, nodes: NodeTable, *, identities: bool = 
 
 
 def _ends(session: Session, nodes: NodeTable) -> list[str]:
-    """Without participants: the two ends of the first line of the timeline."""
-    if not session.entries:
+    """Without participants: the two ends of the first line of the timeline, or of the connection."""
+    flows = [
+        *(entry.flow for entry in session.entries[:1]),
+        *(part.connection.client for part in session.connections[:1]),
+    ]
+    if not flows:
         return []
-    flow = session.entries[0].flow
+    flow = flows[0]
     ends = (flow.src_ip, flow.dst_ip) if flow.src_ip != flow.dst_ip else (flow.src, flow.dst)
     return [printable(" ".join(filter(None, (nodes.role(end), end)))) for end in ends]
 

@@ -63,7 +63,8 @@ def _lines(report: Report, chosen: Sequence[tuple[int, Session]], paint: Paint, 
             width=report.width,
             identities=report.identities,
         )
-        yield ""
+        if session.entries:
+            yield ""
         yield from ladder.lines(session.entries, everything=report.verbosity > 0)
     yield ""
     yield paint("dim", glyphs.rule * report.width)

@@ -22,8 +22,9 @@ def wireshark_filter(session: Session) -> str:
         flow = part.connection.client
         ip = "ipv6" if flow.version == 6 else "ip"
         parts.append(
-            f"({ip}.addr == {flow.src_ip} && {ip}.addr == {flow.dst_ip}"
-            f" && tcp.port == {flow.sport} && tcp.port == {flow.dport})"
+            "("
+            + " && ".join(f"{ip}.addr == {address}" for address in dict.fromkeys((flow.src_ip, flow.dst_ip)))
+            + f" && tcp.port == {flow.sport} && tcp.port == {flow.dport})"
         )
     frames = sorted({frame for entry in session.entries if entry.protocol == "h248" for frame in entry.frames})
     if frames:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,19 @@ def test_several_captures() -> None:
     done = mrfscope("analyze", SIP_CALLS, SAMPLE)
     assert done.returncode == 0
     assert f"  mergecap -w merged.pcapng {SIP_CALLS} {SAMPLE}\n" in done.stdout
+
+
+FILTERED = [SAMPLE, SIP_CALLS.with_name("sip-h248-fax-gateway.pcap"), SIP_CALLS.with_name("h248-over-sctp.cap")]
+
+
+@pytest.mark.interop
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+@pytest.mark.parametrize("path", FILTERED, ids=lambda path: path.parent.name + "-" + path.stem)
+def test_wireshark_shows_every_message_of_a_session(path: Path) -> None:
+    if not path.exists():
+        pytest.skip(f"{path.name} is not here")
+    for session in json.loads(mrfscope("analyze", path, "-f", "json").stdout)["sessions"]:
+        command = ["tshark", "-r", str(path), "-Y", session["wireshark_filter"], "-T", "fields", "-e", "frame.number"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        shown = set(map(int, done.stdout.split()))
+        assert [each for each in session["timeline"] if each["frames"][-1] not in shown] == []

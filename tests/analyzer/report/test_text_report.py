@@ -38,7 +38,8 @@ Session 1  s-1a2b3c4d5e  message  ok: ended
   H.248      context 17 ip/1/mb/33 at 198.51.100.7:2944, controlled by 198.51.100.2:2944
                local 1: message TCP/MSRP 198.51.100.7:7394, passive,
                  msrp://198.51.100.7:7394/xyz;tcp
-               remote 1: message TCP/MSRP 203.0.113.5:28563, active, msrp://203.0.113.5:28563/abc;tcp
+               remote 1: message TCP/MSRP 203.0.113.5:28563, active,
+                 msrp://203.0.113.5:28563/abc;tcp
   TCP        203.0.113.5:28563 > 198.51.100.7:7394: MSRP, closed
   MSRP       session-ids abc and xyz
              1 message in 1 chunk, 5 octets, 1 request, 1 response, 0 reports, 0 errors
@@ -147,6 +148,17 @@ def test_no_sessions() -> None:
     assert written(HandMade([])) == (
         "No sessions.\n\n" + "─" * 100 + "\nCoverage\n  packets    0 read, 0 used, 0 not used\n  messages   none\n"
     )
+
+
+def test_a_session_without_messages_has_no_ladder() -> None:
+    """A TLS connection of which the capture shows neither SYN nor FIN."""
+    analysis = dial_in_analysis(1)
+    session = analysis.found[0]
+    session.entries, session.participants = [], []
+    text = written(analysis)
+    assert "frame  time" not in text
+    assert "\n\n\n" not in text
+    assert "UE 203.0.113.5\n" in text
 
 
 def test_identities_are_masked_unless_asked_for() -> None:
