@@ -1,8 +1,9 @@
 """Several captures as one, in the order in which mergecap would write them.
 
 mergecap takes, time and again, the packet with the smallest time among the heads of all files, of equals that of the
-earlier file; a packet without time goes at once. That order is the stable sort of all packets by the running maximum of
-time within their file, which numpy does for whole blocks. Only files that overlap in time are held, one block of each.
+file named last (measured with 4.0.17); a packet without time goes at once. That order is the stable sort of all packets
+by the running maximum of time within their file, which numpy does for whole blocks. Only files that overlap in time are
+held, one block of each.
 """
 
 from __future__ import annotations
@@ -15,21 +16,22 @@ from numpy.typing import NDArray
 from analyzer.capture.blocks import COLUMNS, NO_TIME, PacketBlock
 
 BEFORE_ALL = -(1 << 63)
-"""The key of a packet without time that no timed packet of its file precedes."""
+"""Key of the packets without time at the head of the first file; one more for each further file, in the order named."""
 
 
 class HeldFile:
     """One file in the merge: the rows of its current block that are not yet handed on."""
 
-    def __init__(self, blocks: Iterator[PacketBlock], first_time: int | None) -> None:
-        """`first_time` is the time of the first packet, where known without reading the blocks."""
+    def __init__(self, index: int, blocks: Iterator[PacketBlock], first_time: int | None) -> None:
+        """`index` is its place among the files, `first_time` that of the first packet, where known without reading."""
         self._blocks = blocks
         self._block: PacketBlock | None = None
         self._keys: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._row = 0
         self._last_frame = 0
         self._steps: NDArray[np.int64] = self._keys
-        self.least = BEFORE_ALL if first_time is None else first_time
+        self._untimed = BEFORE_ALL + index
+        self.least = self._untimed if first_time is None else first_time
         "No packet still to be read has a smaller key."
         self.finished = False
 
@@ -45,9 +47,9 @@ class HeldFile:
             self.finished = True
             self._block = None
             return
-        keys = np.where(block.time == NO_TIME, BEFORE_ALL, block.time)
-        if len(keys):
-            keys[0] = max(int(keys[0]), self.least if self._last_frame else BEFORE_ALL)
+        keys = np.where(block.time == NO_TIME, self._untimed, block.time)
+        if self._last_frame:
+            keys[0] = max(int(keys[0]), self.least)
         self._keys = np.maximum.accumulate(keys)
         # How far the count of frames goes on at each packet: more than one after records that are no packets.
         self._steps = np.diff(block.frame, prepend=self._last_frame)
@@ -76,15 +78,16 @@ def merge_blocks(files: list[HeldFile]) -> Iterator[PacketBlock]:
     """
     frames = 0
     while True:
-        # Whichever file may still bring the smallest key sets the limit; of equals the earlier: its packets go first.
-        open_files = [(file.least, index) for index, file in enumerate(files) if not file.finished]
-        limit, owner = min(open_files, default=(0, -1))
+        # Whichever file may still bring the smallest key sets the limit; of equals the last: its packets go first.
+        open_files = [(file.least, -index) for index, file in enumerate(files) if not file.finished]
+        limit, owner = min(open_files, default=(0, 1))
+        owner = -owner
         if owner >= 0 and files[owner].empty:
             files[owner].load()
             continue
         taken = []
-        for index, file in enumerate(files):
-            rows = file.take(limit, index <= owner) if owner >= 0 else file.take((1 << 63) - 1, True)
+        for index, file in reversed(list(enumerate(files))):
+            rows = file.take(limit, index >= owner) if owner >= 0 else file.take((1 << 63) - 1, True)
             if rows is not None:
                 taken.append(rows)
         if taken:

@@ -109,7 +109,7 @@ class CaptureReader:
                 yield from self._read(self._inputs[0], self._block_octets)
                 return
             size = min(self._block_octets, max(self._block_octets // max(len(self._inputs), 1), MERGED_BLOCK_OCTETS))
-            held = [HeldFile(self._read(each, size), each.first_time) for each in self._inputs]
+            held = [HeldFile(at, self._read(each, size), each.first_time) for at, each in enumerate(self._inputs)]
             yield from merge_blocks(held)
         finally:
             self.close()
