@@ -6,7 +6,7 @@ Keys, message bodies and subscriber identities stay out unless asked for; a subs
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analyzer.model import CaptureInfo, Coverage, TimelineEntry
@@ -75,6 +75,8 @@ def conference_record(conference: Conference) -> Record:
 
 _NUMBER = re.compile(r"\+?[0-9().-]{5,}(;.*)?")
 
+_MSRP_USER = re.compile(r"^(\w+://)[^/@]*@")
+
 
 def masked_identity(uri: str) -> str:
     """A URI without what names the subscriber: `sip:...@ims.example.net`; the rest goes altogether."""
@@ -87,6 +89,11 @@ def masked_identity(uri: str) -> str:
     if scheme.lower() in ("sip", "sips") and (rest.count(".") == 3 or not _NUMBER.fullmatch(rest)):
         return uri
     return uri if uri.lower().startswith("urn:service:") else f"{scheme}:..."
+
+
+def masked_path(path: Sequence[str]) -> list[str]:
+    """MSRP URIs without their user part (RFC 4975 section 6)."""
+    return [_MSRP_USER.sub(r"\1...@", uri) for uri in path]
 
 
 def session_record(session: Session, nodes: NodeTable, *, identities: bool = False) -> Record:
@@ -109,8 +116,8 @@ def session_record(session: Session, nodes: NodeTable, *, identities: bool = Fal
             for each in session.participants
         ],
         "nodes": node_records(session, nodes),
-        "media": [_end_record("offer", end) for end in session.offered]
-        + [_end_record("answer", end) for end in session.answered],
+        "media": [_end_record("offer", end, identities) for end in session.offered]
+        + [_end_record("answer", end, identities) for end in session.answered],
         "sip": _sip_record(session),
         "h248": [
             {
@@ -118,8 +125,8 @@ def session_record(session: Session, nodes: NodeTable, *, identities: bool = Fal
                 "controller": life.controller,
                 "context_id": life.context_id,
                 "termination_id": life.termination_id,
-                "local": [_end_record(None, end) for end in life.local.values()],
-                "remote": [_end_record(None, end) for end in life.remote.values()],
+                "local": [_end_record(None, end, identities) for end in life.local.values()],
+                "remote": [_end_record(None, end, identities) for end in life.remote.values()],
                 "errors": [code for code, _ in life.errors],
             }
             for life in session.terminations
@@ -200,13 +207,13 @@ def _msrp_record(session: Session) -> Record | None:
     }
 
 
-def _end_record(which: str | None, end: MediaEnd) -> Record:
+def _end_record(which: str | None, end: MediaEnd, identities: bool) -> Record:
     record: Record = {
         "media": end.media,
         "protocol": end.protocol,
         "address": end.address or None,
         "port": end.port or None,
-        "path": list(end.path),
+        "path": list(end.path) if identities else masked_path(end.path),
         "setup": end.setup or None,
         "cema": end.cema,
     }

@@ -10,7 +10,7 @@ from analyzer.model import Confidence
 from analyzer.report.coverage_text import number_of
 from analyzer.report.paint import Paint
 from analyzer.report.printable import printable
-from analyzer.report.records import masked_identity
+from analyzer.report.records import masked_path
 from analyzer.report.session_list import participant_texts
 from analyzer.report.times import duration_text, moment
 from analyzer.report.wireshark_filter import wireshark_filter
@@ -65,17 +65,17 @@ def _rows(session: Session, identities: bool) -> Iterator[tuple[str, str]]:
         if facts.retransmissions:
             what.append(f"{facts.retransmissions} of them retransmitted")
         if facts.focus_uri:
-            what.append(f"focus {facts.focus_uri if identities else _focus(facts.focus_uri)}")
+            what.append(f"focus {facts.focus_uri}")
         yield "SIP", ", ".join(what)
     for which, ends in (("offer", session.offered), ("answer", session.answered)):
         for end in ends:
-            yield which, end_text(end)
+            yield which, end_text(end, identities=identities)
     for life in session.terminations:
         errors = "".join(f", error {code}" for code, _ in life.errors)
         yield "H.248", f"{life.name} at {life.gateway}, controlled by {life.controller}{errors}"
         for side, ends_by_stream in (("local", life.local), ("remote", life.remote)):
             for stream, end in ends_by_stream.items():
-                yield "", f"  {side} {stream}: {end_text(end)}"
+                yield "", f"  {side} {stream}: {end_text(end, identities=identities)}"
     for part in session.connections:
         connection = part.connection
         words = [connection.protocol.upper() or "no octets", connection.outcome]
@@ -103,7 +103,7 @@ def _rows(session: Session, identities: bool) -> Iterator[tuple[str, str]]:
             )
 
 
-def end_text(end: MediaEnd) -> str:
+def end_text(end: MediaEnd, *, identities: bool = False) -> str:
     """`message TCP/MSRP 203.0.113.5:28563, active, msrp://...`."""
     address = f"[{end.address}]" if ":" in end.address else end.address or "?"
     words = [f"{end.media} {end.protocol} {address}:{end.port or '?'}".strip()]
@@ -112,13 +112,8 @@ def end_text(end: MediaEnd) -> str:
     if end.cema:
         words.append("CEMA")
     if end.path:
-        words.append(" ".join(end.path))
+        words.append(" ".join(end.path if identities else masked_path(end.path)))
     return ", ".join(words)
-
-
-def _focus(uri: str) -> str:
-    """A conference URI names a conference, not a subscriber (docs/decisions/0006-identities.md); a tel URI may do."""
-    return masked_identity(uri) if uri.lower().startswith("tel:") else uri
 
 
 def _heading(heading: str) -> str:

@@ -158,7 +158,7 @@ def test_a_session_without_messages_has_no_ladder() -> None:
     text = written(analysis)
     assert "frame  time" not in text
     assert "\n\n\n" not in text
-    assert "UE 203.0.113.5\n" in text
+    assert "UE 203.0.113.5" in text
 
 
 def test_identities_are_masked_unless_asked_for() -> None:

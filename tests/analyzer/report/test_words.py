@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from analyzer.correlate.session import Session
 from analyzer.report.printable import encodable, printable
-from analyzer.report.records import masked_identity
+from analyzer.report.records import masked_identity, masked_path
 from analyzer.report.times import duration_text, iso_time, moment
 from analyzer.report.wireshark_filter import quoted, ranges, wireshark_filter
 from tests.analyzer.report.hand_made import START, dial_in, hostile
@@ -99,6 +99,14 @@ def test_duration_text(milliseconds: int, text: str) -> None:
 def test_masked_identity(uri: str, masked: str) -> None:
     """docs/decisions/0006-identities.md"""
     assert masked_identity(uri) == masked
+
+
+def test_masked_path() -> None:
+    """RFC 4975 section 6 lets an MSRP URI name its user."""
+    assert masked_path(("msrp://alice@192.0.2.1:7394/a@b;tcp", "msrps://[2001:db8::1]:7394/x;tcp")) == [
+        "msrp://...@192.0.2.1:7394/a@b;tcp",
+        "msrps://[2001:db8::1]:7394/x;tcp",
+    ]
 
 
 def test_ranges() -> None:
