@@ -171,9 +171,9 @@ def _find_any(head: str) -> _Found:
 
 def _tag(value: str) -> str:
     after = value.rfind(">") + 1
-    if value.find(";", after) < 0:
-        return ""
     begin = value.find(";tag=", after)
+    if begin < 0 and value.find(";", after) < 0 and '"' not in value:
+        return ""
     if begin < 0 or value.find('"', after) >= 0:
         # Blanks, another case, or a quoted parameter that may hold any of the marks.
         try:
