@@ -6,6 +6,7 @@ come in bounded pieces, whatever the packed ones claim, and what was unpacked be
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol
@@ -45,6 +46,8 @@ class FileSource:
 
     def read(self, carry: bytes, size: int) -> bytes:
         """See `Source.read`."""
+        # What a damaged record claims is not asked for in memory; a file that grows may still give more.
+        size = min(size, max(os.fstat(self._file.fileno()).st_size - self.consumed, PIECE))
         self._file.seek(self.consumed - len(carry))
         data = self._file.read(len(carry) + size)
         self.consumed += max(len(data) - len(carry), 0)
