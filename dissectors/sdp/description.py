@@ -103,18 +103,20 @@ class SessionDescription(Section):
         """Number (from 1) of each line that could not be read, and what is wrong with it; empty lines are none."""
         found = []
         number = 0
+        begun = False
         for section in (self, *self.media):
             for line in section.lines:
                 number += 1
-                why = _fault(line.strip(), number)
-                if why:
-                    found.append((number, why))
+                text = line.strip()
+                if text:
+                    why = _fault(text, begun)
+                    begun = True
+                    if why:
+                        found.append((number, why))
         return found
 
 
-def _fault(text: str, number: int) -> str:
-    if not text:
-        return ""
+def _fault(text: str, begun: bool) -> str:
     letter, value = text[0], text[2:]
     if text[1:2] != "=" or not ("a" <= letter <= "z"):
         return "not of the form letter=value"
@@ -124,7 +126,7 @@ def _fault(text: str, number: int) -> str:
         return "c= has not network type, address type and address"
     if letter == "o" and value.strip() != "$" and read_origin(value) is None:
         return "o= has not six values"
-    if letter == "v" and number > 1:
+    if letter == "v" and begun:
         return "v= is not the first line"
     return ""
 

@@ -34,7 +34,7 @@ def parse_parameters(text: str) -> dict[str, str | None]:
 def split_list(value: str) -> list[str]:
     """Split a header field value at the commas outside quotes and angle brackets (RFC 3261 section 7.3.1)."""
     if "," not in value:
-        value = value.strip(" \t")
+        value = value.strip()
         return [value] if value else []
-    elements = (match.group().strip(" \t") for match in _ELEMENT.finditer(value))
+    elements = (match.group().strip() for match in _ELEMENT.finditer(value))
     return [element for element in elements if element]
