@@ -94,7 +94,7 @@ def participant_texts(session: Session, nodes: NodeTable, *, identities: bool = 
         words = [nodes.role(each.address), each.address]
         if identities and each.identity:
             words.append(f"({each.identity})")
-        found.append(printable(" ".join(filter(None, words))) or masked_identity(each.identity))
+        found.append(printable(" ".join(filter(None, words)) or masked_identity(each.identity)))
     return list(dict.fromkeys(filter(None, found)))
 
 

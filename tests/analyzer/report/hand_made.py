@@ -129,7 +129,12 @@ def hostile() -> Session:
         first=START,
         last=START,
         call=call("=cmd|' /C calc'!A0\x1b[2J", method="MESSAGE", status=488, focus_uri="", messages=[None]),
-        participants=[Participant("", "192.0.2.1", "sip:\x1b]0;x\x07@host\udcff")],
+        participants=[
+            Participant("", "192.0.2.1", "sip:\x1b]0;x\x07@host\udcff"),
+            Participant("", "", "sip:x@host\x0c"),
+        ],
+        offered=[MediaEnd("a\x1b[2J", 1, "message\x07", "TCP/MSRP\x9b", ("msrp://h:1/\x1bc;tcp",), "\x1bc", "\x1b7")],
+        links=[Link("tcp \x1b8", "\x1b[1m", Confidence.POSSIBLE)],
         entries=[entry(0, 1, "sip", way, "=1+1 \x1b[31m\r\n\udcff\u202e (MESSAGE)")],
     )
 
