@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from analyzer.capture.blocks import NO_TIME, PacketBlock, empty_block, join_blocks
 from analyzer.capture.interfaces import InterfaceTable, decode_interface
+from analyzer.capture.pcap import gather
 
 SECTION_HEADER = 0x0A0D0D0A
 INTERFACE = 0x00000001
@@ -25,6 +26,10 @@ SECRETS = 0x0000000A
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
 BYTE_ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
+FIELDS = {
+    order: np.dtype([(name, order + "u4") for name in ("high", "low", "caplen", "wirelen")]) for order in ("<", ">")
+}
+"""Enhanced Packet Block from octet 12 on (draft section 4.3)."""
 VERSIONS = {(1, 0), (1, 2)}
 """Draft section 4.1: 1.2 was written by some tools and means 1.0."""
 NAMES = {
@@ -220,7 +225,7 @@ class PcapngDecoder:
             return empty_block(data), end
         linktypes, limits, snaplens = self._interfaces.columns
         # A Simple Packet Block is shorter: shifted so, all four words of it lie inside, and its length is the third.
-        fields = _fields(data, self._order)[starts + 12 - 12 * is_simple]
+        fields = gather(data, starts + 12 - 12 * is_simple, FIELDS[self._order])
         caplen = fields["caplen"].astype(np.int64)
         wirelen = fields["wirelen"].astype(np.int64)
         ticks = fields["high"].astype(np.uint64) << np.uint64(32) | fields["low"]
@@ -285,14 +290,6 @@ class PcapngDecoder:
         self.skipped[name] = self.skipped.get(name, 0) + times
 
 
-# Unaligned views with a stride of one octet: one fancy index gathers a field of all blocks, wherever they start.
-
-
 def _words(data: bytes, order: str) -> NDArray[np.uint32]:
+    """A view in which index i is the word at octet i; as in `gather`."""
     return np.ndarray((len(data) - 3,), dtype=order + "u4", buffer=data, strides=(1,))
-
-
-def _fields(data: bytes, order: str) -> NDArray[np.void]:
-    names = ("high", "low", "caplen", "wirelen")
-    dtype = np.dtype([(name, order + "u4") for name in names])
-    return np.ndarray((len(data) - 15,), dtype=dtype, buffer=data, strides=(1,))
