@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from analyzer.transport.flow import Flow
 
@@ -29,9 +29,8 @@ class Message:
     "`SipMessage` or `H248Message`."
 
 
-@dataclass(slots=True)
-class TimelineEntry:
-    """One line of a session's ladder."""
+class TimelineEntry(NamedTuple):
+    """One line of a session's ladder; a tuple, since there is one for every message of a capture."""
 
     time: int
     frames: tuple[int, ...]
@@ -122,7 +121,7 @@ class Coverage:
     messages: Counter[str] = field(default_factory=Counter)
     "Messages as sent on the wire, by protocol; `sdp` counts bodies."
     copies: Counter[str] = field(default_factory=Counter)
-    "Packets that a mirror port doubled, by the protocol of the message (`other`: TCP and what else); not in `messages`."
+    "Packets that a mirror port doubled, by the protocol of the message (`other`: TCP and the rest); not in `messages`."
     undecoded: list[Undecoded] = field(default_factory=list)
     undecoded_total: int = 0
     gaps: list[Gap] = field(default_factory=list)

@@ -7,14 +7,13 @@ work by then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from analyzer.model import TimelineEntry
 from analyzer.transport.flow import Flow, FlowTable
 
-Row = tuple[int, "int | tuple[int, ...]", int, str, str, int]
-"""time, frame(s), direction (0 = client to server), protocol, summary, MSRP session index (-1: none)."""
+Row = tuple[int, tuple[int, ...], int, str, str, int]
+"""time, frames, direction (0 = client to server), protocol, summary, MSRP session index (-1: none)."""
 
 CLIENT_TO_SERVER, SERVER_TO_CLIENT = 0, 1
 
@@ -92,13 +91,14 @@ class Connection:
         found.discard("")
         return found
 
-    def entries(self, wanted: set[int] | None = None) -> Iterator[TimelineEntry]:
-        """Its timeline; with `wanted`, only the rows of these MSRP sessions and of the connection itself."""
+    def entries(self, wanted: set[int]) -> list[TimelineEntry]:
+        """Its timeline: the rows of the connection itself, and of these MSRP sessions."""
         flows = (self.client, self.server)
-        for time, frames, direction, protocol, summary, session in self.rows:
-            if wanted is None or session < 0 or session in wanted:
-                numbers = frames if isinstance(frames, tuple) else (frames,)
-                yield TimelineEntry(time, numbers, protocol, flows[direction], summary)
+        rows = self.rows
+        if len(wanted) < len(self.sessions):
+            rows = [row for row in rows if row[5] < 0 or row[5] in wanted]
+        make = TimelineEntry
+        return [make(time, frames, protocol, flows[direction], summary) for time, frames, direction, protocol, summary, _ in rows]
 
     def to_wire(self) -> tuple[object, ...]:
         """As plain tuples that `marshal` can carry between processes of one run."""

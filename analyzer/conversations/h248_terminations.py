@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from analyzer.conversations.h248_transactions import CommandPair, Transaction, TransactionTable, pair_commands
-from analyzer.conversations.media import MediaEnd, media_ends
+from analyzer.conversations.media import MediaEnd, announced_ends
 from analyzer.model import Message
 from dissectors.h248 import ALL_CONTEXTS, CHOOSE_CONTEXT, NULL_CONTEXT, Command, CommandName
 
@@ -192,15 +192,13 @@ class TerminationTable:
             if command is None or command.media is None:
                 continue
             for stream_id, stream in command.media.streams.items():
-                for sdps, ends in ((stream.local_sdp, life.local), (stream.remote_sdp, life.remote)):
-                    for sdp in sdps[:1]:
-                        for end in media_ends(sdp)[:1]:
-                            known = ends.get(stream_id)
-                            if end.address or end.port or end.path:
-                                if known is not None:
-                                    end = _filled(end, known)
-                                ends[stream_id] = end
-                                changed = True
+                for octets, ends in ((stream.local, life.local), (stream.remote, life.remote)):
+                    # Of alternatives the first is preferred (clause 7.1.8).
+                    end = next(iter(announced_ends(octets)), None) if octets else None
+                    if end is not None and (end.address or end.port or end.path):
+                        known = ends.get(stream_id)
+                        ends[stream_id] = _filled(end, known) if known is not None else end
+                        changed = True
         return changed
 
 

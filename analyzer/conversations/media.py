@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address
 
-from dissectors.msrp.uri import session_id_of
-from dissectors.sdp import MediaDescription, SessionDescription
+from dissectors.msrp import session_id_of
 
 
 @dataclass(slots=True)
@@ -45,23 +44,47 @@ def plain_address(text: str) -> str:
         return text.lower()
 
 
-def media_end(media: MediaDescription) -> MediaEnd:
-    """The end that one media description announces (RFC 8866 section 5.7 and 5.14)."""
-    connection = media.connection
-    address = connection.address if connection is not None else ""
-    path = tuple(uri for uri in media.path if "$" not in uri)
-    return MediaEnd(
-        address="" if "$" in address else plain_address(address.partition("/")[0]),
-        port=media.port or 0,
-        media=media.media,
-        protocol=media.proto,
-        path=path,
-        session_id=session_id_of(path[-1]) if path else "",
-        setup=media.setup or "",
-        cema=media.msrp_cema,
-    )
+def announced_ends(octets: bytes) -> list[MediaEnd]:
+    """The ends that a session description announces, in the order of its `m=` lines.
 
-
-def media_ends(sdp: SessionDescription) -> list[MediaEnd]:
-    """All ends of a session description, in the order of its `m=` lines."""
-    return [media_end(media) for media in sdp.media]
+    Reads the five kinds of line it needs and nothing else, since this runs for every SDP of a capture: a third of what
+    decoding the whole description costs. A test holds it against `dissectors.sdp`.
+    """
+    ends: list[MediaEnd] = []
+    session_address = session_setup = ""
+    end: MediaEnd | None = None
+    for line in octets.decode("utf-8", "surrogateescape").split("\n"):
+        kind = line[:2]
+        if kind == "a=":
+            if line.startswith("a=path:"):
+                if end is not None and not end.path:
+                    end.path = tuple(uri for uri in line[7:].split() if "$" not in uri)
+                    end.session_id = session_id_of(end.path[-1]) if end.path else ""
+            elif line.startswith("a=setup:"):
+                setup = line[8:].strip()
+                if end is None:
+                    session_setup = session_setup or setup
+                elif not end.setup:
+                    end.setup = setup
+            elif line.startswith("a=msrp-cema") and line[11:12] in ("", "\r", " ") and end is not None:
+                end.cema = True
+        elif kind == "c=":
+            words = line[2:].split()
+            address = words[2] if len(words) == 3 and "$" not in words[2] else ""
+            if end is None:
+                session_address = session_address or address
+            elif not end.address or end.address == session_address:
+                end.address = plain_address(address.partition("/")[0]) if address else ""
+        elif kind == "m=":
+            words = line[2:].split()
+            if len(words) >= 3:
+                port = words[1].partition("/")[0]
+                number = int(port) if port.isascii() and port.isdecimal() and len(port) <= 5 else 0
+                end = MediaEnd(session_address, number, words[0], words[2], setup="")
+                if session_address:
+                    end.address = plain_address(session_address.partition("/")[0])
+                ends.append(end)
+    for each in ends:
+        if not each.setup:
+            each.setup = session_setup
+    return ends

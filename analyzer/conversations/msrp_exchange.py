@@ -14,7 +14,7 @@ class MsrpExchange:
         self._by_path: dict[tuple[str, str, int], int] = {}
         self._assembler: MessageAssembler | None = None
 
-    def add(self, message: MsrpMessage, direction: int, time: int, frames: int | tuple[int, ...]) -> None:
+    def add(self, message: MsrpMessage, direction: int, time: int, frames: tuple[int, ...]) -> None:
         """Note one message that went in `direction` (0 = from the connection's client)."""
         key = (message.to_path, message.from_path, direction)
         index = self._by_path.get(key)

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from analyzer.conversations.media import MediaEnd, media_ends
+from analyzer.conversations.media import MediaEnd, announced_ends
 from analyzer.model import Message
-from dissectors.errors import DecodeError
 from dissectors.sdp import SessionDescription, decode_sdp
 from dissectors.sip import SipMessage
 
@@ -21,8 +20,12 @@ class Described:
     """A SIP message and the session description it carries."""
 
     message: Message
-    sdp: SessionDescription
+    octets: bytes
     ends: list[MediaEnd]
+
+    def sdp(self) -> SessionDescription:
+        """The whole description. Raises DecodeError when it is none."""
+        return decode_sdp(self.octets)
 
 
 @dataclass(slots=True)
@@ -38,15 +41,9 @@ class Exchange:
 
 
 def described(message: Message) -> Described | None:
-    """The message with its SDP, or None when it has none that can be read (its fault is noted at decoding)."""
-    body = message.decoded.sdp()
-    if body is None:
-        return None
-    try:
-        sdp = decode_sdp(body)
-    except DecodeError:
-        return None
-    return Described(message, sdp, media_ends(sdp))
+    """The message with its SDP, or None when it has none."""
+    octets = message.decoded.sdp()
+    return Described(message, octets, announced_ends(octets)) if octets is not None else None
 
 
 def exchanges(messages: Iterable[Message]) -> list[Exchange]:
@@ -120,8 +117,7 @@ def _answer(
     if fork is None:
         forks[key] = Exchange(offer.offer, part, to_tag=key[3])
     elif part.message.decoded.status >= 200 and fork.answer is not None:
-        preview = fork.answer.message.decoded
-        if preview.status < 200 and preview.sdp() != part.message.decoded.sdp():
+        if fork.answer.message.decoded.status < 200 and fork.answer.octets != part.octets:
             fork.answer = part
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.offer_answer import Exchange, exchanges
 from analyzer.model import Message
-from analyzer.transport.flow import Flow
+from analyzer.transport.flow import FlowKey
 from dissectors.errors import DecodeError
 from dissectors.sip import SipMessage, parse_name_addr
 
@@ -91,11 +91,11 @@ class CallFacts:
     retransmissions: int = 0
 
     def __post_init__(self) -> None:
-        seen: set[tuple[Flow, bytes]] = set()
+        seen: set[tuple[FlowKey, bytes]] = set()
         openings: dict[int, int] = {}
         for message in self.messages:
             sip: SipMessage = message.decoded
-            copy = (message.flow, sip.data)
+            copy = (message.flow.key, sip.data)
             if copy in seen:
                 self.retransmissions += 1
                 continue
@@ -113,13 +113,12 @@ class CallFacts:
     def _follow(self, message: Message, sip: SipMessage, openings: dict[int, int]) -> None:
         if not self.method and sip.method not in ("ACK", "BYE", "CANCEL", "PRACK"):
             self.method = sip.method
-            self.caller = Party(_uri(sip, "From"), sip.from_tag)
-            self.callee = Party(_uri(sip, "To"), sip.to_tag)
+            self._name_parties(sip)
         if sip.is_request and sip.method == self.method and self.opening is None and not sip.to_tag:
             self.opening = message
             self.request_uri = sip.request_uri
-            self.caller = Party(_uri(sip, "From"), sip.from_tag)
-            self.callee = Party(_uri(sip, "To"), "")
+            if self.caller.tag != sip.from_tag:
+                self._name_parties(sip)
         # Each REGISTER may have a From tag of its own; an INVITE of the other side is no try to open the call.
         ours = sip.from_tag == self.caller.tag or self.method != "INVITE"
         if sip.status >= 200 and sip.method == self.method and ours:
@@ -134,6 +133,10 @@ class CallFacts:
                 self.ended = True
         if sip.method == "BYE":
             self.ended = True
+
+    def _name_parties(self, sip: SipMessage) -> None:
+        self.caller = Party(_uri(sip, "From"), sip.from_tag)
+        self.callee = Party(_uri(sip, "To"), sip.to_tag)
 
     @property
     def is_dialog(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from analyzer.conversations.connection import Connection
@@ -77,7 +78,7 @@ def assemble_session(
     if call is not None:
         entries.extend(sip_entries(call))
     entries.extend(connection_entries(connections))
-    entries.sort(key=lambda each: (each.time, each.frames))
+    entries.sort(key=itemgetter(0, 1))  # time, frames
     state, verdict = outcome(call, terminations, connections)
     session = Session(
         id=session_id,

@@ -10,6 +10,10 @@ from collections import defaultdict
 from dissectors.sip import SipMessage
 
 
+MAX_LEGS = 8
+"An identity that more calls share than a call can have legs is none: some equipment writes a constant."
+
+
 class LegTable:
     """Which calls carry the same ICID or Session-ID."""
 
@@ -36,14 +40,19 @@ class LegTable:
         """The other calls that share an identity with this one, each with the reason."""
         icid, uuids = self._keys.get(call_id, ("", ()))
         found: dict[str, str] = {}
-        for other in sorted(self._icid.get(icid, ())):
+        for other in self._family(self._icid, icid):
             if other != call_id:
                 found[other] = "same ICID (RFC 7315)"
         for uuid in uuids:
-            for other in sorted(self._uuid.get(uuid, ())):
+            for other in self._family(self._uuid, uuid):
                 if other != call_id:
                     found[other] = "same ICID and Session-ID" if other in found else "same Session-ID (RFC 7989)"
         return found
+
+    @staticmethod
+    def _family(table: dict[str, set[str]], key: str) -> list[str]:
+        members = table.get(key, ())
+        return sorted(members) if len(members) <= MAX_LEGS else []
 
     def forget(self, call_id: str) -> None:
         """The call was handed out; its partners keep knowing it as long as they are here themselves."""

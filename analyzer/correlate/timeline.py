@@ -9,7 +9,7 @@ from analyzer.conversations.h248_transactions import CommandPair
 from analyzer.conversations.sip_call import SipCall
 from analyzer.correlate.session import ConnectionPart
 from analyzer.model import Message, TimelineEntry
-from analyzer.transport.flow import Flow
+from analyzer.transport.flow import FlowKey
 from dissectors.h248 import Command, context_name
 
 
@@ -22,7 +22,7 @@ def sip_entries(call: SipCall) -> Iterator[TimelineEntry]:
             roles[id(exchange.offer.message)] = "SDP offer"
         if exchange.answer is not None:
             roles[id(exchange.answer.message)] = "SDP answer"
-    seen: dict[bytes, set[Flow]] = {}
+    seen: dict[bytes, set[FlowKey]] = {}
     for message in facts.messages:
         sip = message.decoded
         summary = sip.method if sip.is_request else f"{sip.status} {sip.reason_phrase} ({sip.method})"
@@ -32,11 +32,12 @@ def sip_entries(call: SipCall) -> Iterator[TimelineEntry]:
         if role is not None:
             summary += ", " + role
         flows = seen.setdefault(sip.data, set())
-        if message.flow in flows:
+        key = message.flow.key
+        if key in flows:
             summary += ", retransmission"
         elif flows:
             summary += ", same message on another path"
-        flows.add(message.flow)
+        flows.add(key)
         yield TimelineEntry(message.time, message.frames, "sip", message.flow, summary)
 
 
@@ -76,5 +77,6 @@ def _command(command: Command | None, context_id: int) -> str:
 
 
 def connection_entries(parts: Iterable[ConnectionPart]) -> Iterator[TimelineEntry]:
+    """TCP and MSRP of the connections, as far as it is this session's."""
     for part in parts:
         yield from part.connection.entries(part.session_indexes)

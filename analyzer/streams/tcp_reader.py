@@ -110,7 +110,7 @@ class ConnectionReader:
             end = framed.end + base
             message = framed.message
             if start >= stream.mark_start:
-                frames: int | tuple[int, ...] = stream.mark_frame
+                frames: tuple[int, ...] = (stream.mark_frame,)
                 time = stream.mark_time
             else:
                 frames = stream.frames_of(start, end)
@@ -121,18 +121,17 @@ class ConnectionReader:
                 exchange.add(message, direction, time, frames)
             else:
                 assert self.speaker is not None
-                numbers = frames if isinstance(frames, tuple) else (frames,)
                 flow = self.digest.server if direction else self.digest.client
-                self._emit(self.speaker.name, flow, time, numbers, message)
+                self._emit(self.speaker.name, flow, time, frames, message)
             stream.released = end
         if exchange is not None:
             self._coverage.messages["msrp"] += len(found)
 
-    def _undecoded(self, framed: Framed[Any], frames: int | tuple[int, ...]) -> None:
+    def _undecoded(self, framed: Framed[Any], frames: tuple[int, ...]) -> None:
         if self._exchange is not None:
             self._coverage.messages["msrp"] -= 1
         if framed.error is not None:
-            frame = frames if isinstance(frames, int) else (frames[0] if frames else 0)
+            frame = frames[0] if frames else 0
             name = self.speaker.name if self.speaker is not None else "tcp"
             self._coverage.add_undecoded(Undecoded(name, frame, framed.error.offset, framed.error.why))
 
@@ -153,7 +152,7 @@ class ConnectionReader:
             digest.started = min(digest.started, event.time)
         word = _STEP_WORDS.get(event.step)
         if word is not None:
-            digest.rows.append((event.time, event.frame, event.direction, "tcp", word, -1))
+            digest.rows.append((event.time, (event.frame,), event.direction, "tcp", word, -1))
         if event.step is TcpStep.ESTABLISHED:
             digest.established = event.time
         outcome = _OUTCOMES.get(event.step)
