@@ -19,6 +19,7 @@ from dissectors.h248.model import (
     TransactionRequest,
     context_name,
 )
+from dissectors.h248.package_table import PackageTable
 from dissectors.h248.text import decode_h248_text
 from dissectors.h248.tpkt import TpktStream
 
@@ -31,6 +32,7 @@ __all__ = [
     "ContextAction",
     "ErrorDescriptor",
     "H248Message",
+    "PackageTable",
     "Segment",
     "TpktStream",
     "TransactionAck",

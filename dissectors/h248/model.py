@@ -1,7 +1,8 @@
 """H.248 messages as one model for the text and the binary encoding (ITU-T H.248.1 versions 1 to 3; RFC 3525).
 
-Names compare without case (H.248.1 Annex B.2), and are kept as they were spelled. Local and Remote descriptors are kept as the
-octets of their SDP; `local_sdp` reads them. What the model does not know is kept in `extensions`, in order.
+Names compare without case (H.248.1 Annex B.2), and are kept as they were spelled. Local and Remote descriptors are
+kept as the octets of their SDP; `local_sdp` reads them. What the model does not know is kept in `extensions`, in
+order.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class Property:
     form: str = ""
     "Empty for one value, `{}` alternatives, `[]` sub-list, `[:]` range."
     quoted: bool = False
+    tag: int = field(default=0, compare=False)
+    "The BER tag its values had in the binary encoding, 0 when unknown, negative for values without one."
 
 
 @dataclass(slots=True)
@@ -322,6 +325,8 @@ class H248Message:
     "Where it strays from the grammar and was read all the same."
     data: bytes = field(default=b"", repr=False, compare=False)
     "The octets it was decoded from."
+    id_octets: int = field(default=3, compare=False)
+    "How many octets a wildcarded termination id has in the binary encoding (1 to 8)."
 
     def count_sdp(self) -> int:
         """How many Local and Remote descriptors with content it carries."""

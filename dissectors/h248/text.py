@@ -1,8 +1,8 @@
 """The text encoding (H.248.1 Annex B): octets to the model.
 
-One regular expression cuts a message into words and marks; the SDP of a Local or Remote descriptor is one word. A parser over that
-list follows the grammar by position, since every token is also a legal name elsewhere. What the field is known to write against
-the grammar is read, and noted in `faults`.
+One regular expression cuts a message into words and marks; the SDP of a Local or Remote descriptor is one word. A
+parser over that list follows the grammar by position, since every token is also a legal name elsewhere. What the
+field is known to write against the grammar is read, and noted in `faults`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ from dissectors.h248.model import (
     StreamParameters,
     TerminationState,
     Topology,
-    Transaction,
     TransactionAck,
     TransactionPending,
     TransactionReply,
@@ -88,7 +87,7 @@ _RELATIONS = frozenset("=<>#")
 
 
 def decode_h248_text(data: bytes) -> H248Message:
-    """Decode one message in text form. Raises DecodeError where the grammar is left in a way that has no one meaning."""
+    """Decode one message in text form. Raises DecodeError where the grammar is left and no one meaning remains."""
     text = data.decode("latin-1")
     header = _HEADER.match(text)
     if header is None:

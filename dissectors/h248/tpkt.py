@@ -1,4 +1,7 @@
-"""TPKT framing of H.248 on TCP (RFC 1006 section 6; H.248.1 Annex D.2): 03 00, length with these four octets, one message."""
+"""TPKT framing of H.248 on TCP (RFC 1006 section 6; H.248.1 Annex D.2).
+
+A frame is 03 00, its length in two octets with these four counted, and one message.
+"""
 
 from __future__ import annotations
 
