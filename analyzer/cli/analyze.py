@@ -57,7 +57,7 @@ def _nodes(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> di
     type=click.Choice(list(FORMATS)),
     default="text",
     show_default=True,
-    help="What to write.",
+    help="What to write: " + ", ".join(f"{each.name} {each.help}" for each in FORMATS.values()) + ".",
 )
 @click.option("-o", "--output", metavar="OUT", help="Write to OUT once the report is complete, not to standard output.")
 @click.option(

@@ -63,6 +63,21 @@ class LazyGroup(click.Group):
             return _broken(cmd_name, error)
         return command if isinstance(command, click.Command) else _broken(cmd_name, TypeError("not a click command"))
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            raise click.UsageError(f"{error.message} {self._advice(ctx, args[0])}".rstrip(), ctx) from None
+
+    def _advice(self, ctx: click.Context, wrong: str) -> str:
+        from difflib import get_close_matches
+
+        if os.path.exists(wrong):
+            return f"To analyse that file: mrfscope analyze {wrong}"
+        return "".join(f"Did you mean {near!r}?" for near in get_close_matches(wrong, self.list_commands(ctx), 1))
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)

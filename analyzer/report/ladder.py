@@ -27,9 +27,9 @@ RUN_KEPT = 12
 "A run of MSRP messages up to this long is shown whole."
 RUN_HEAD, RUN_TAIL = 6, 2
 "What is shown of a longer one."
-NARROW, COMFORTABLE, WIDE = 5, 8, 15
+NARROW, COMFORTABLE, WIDE = 5, 10, 15
 "Columns from one lifeline to the next: the least, what is enough, and the most."
-LADDER_WIDTH = 25
+LADDER_WIDTH = 22
 "Columns for all lifelines that long summaries have to leave, as far as NARROW and COMFORTABLE allow."
 SUMMARY_LEAST = 30
 MAX_FRAMES_WIDTH = 15
@@ -145,7 +145,7 @@ class Ladder:
 
     def _gap(self, nodes: int, left: int, shown: Iterable[TimelineEntry | Hidden]) -> int | None:
         """Columns between lifelines, or None when there are too many nodes to draw."""
-        longest = max((len(each.summary) for each in shown if isinstance(each, TimelineEntry)), default=0)
+        longest = max(len(self._hidden(each)) - 7 if isinstance(each, Hidden) else len(each.summary) for each in shown)
         room = (
             self._width - left - 19 - 9
         )  # frame and time with two blanks each; the protocol with two blanks on both sides
@@ -172,7 +172,8 @@ class Ladder:
         day = ""
         for each in shown:
             if isinstance(each, Hidden):
-                yield paint("dim", f"{blank}{lanes}  {self._hidden(each)}")
+                for part in self._wrapped(self._hidden(each), room + 7):
+                    yield paint("dim", f"{blank}{lanes}  {part}")
                 continue
             if date_of(each.time) != day:
                 if day:

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 ONE_LINE_FROM = 170
 "Columns of a terminal from which each session takes one line of the list."
-STATE_WIDTH, PEOPLE_WIDTH, MESSAGES_WIDTH = 22, 32, 16
+WRAP_AT = {"state": 17, "people": 25, "messages": 15}
 "Columns at which cells wrap, so that the list fits in a hundred."
+NARROW_WRAP_AT = {"state": 11, "people": 17, "messages": 9}
+"The same for eighty."
+NO_BREAK = "\N{NO-BREAK SPACE}"
 PROTOCOL_ORDER = ("sip", "h248", "tcp", "tls", "msrp")
 
 
@@ -37,32 +40,36 @@ def session_table(
 ) -> Iterator[str]:
     """One row a session; cells are stacked where the width asks for it."""
     one_line = width >= ONE_LINE_FROM
+    glue = "  " if one_line else "\n"
+    most_columns = WRAP_AT if width >= 100 else NARROW_WRAP_AT
 
     def cell(parts: Sequence[str], most: int = 1000) -> str:
         # Wrapped here and not by tabulate, whose versions differ in it.
-        return "  ".join(parts) if one_line else "\n".join(line for part in parts for line in wrap(part, most))
+        return glue.join(parts if one_line else (line for part in parts for line in wrap(part, most)))
 
-    with_conference = any(session.id in conferences for _, session in sessions)
+    with_conference = width >= 100 and any(session.id in conferences for _, session in sessions)
     rows = []
     day = ""
     for number, session in sessions:
         begun = date_of(session.first)
         start = clock_time(session.first)[:12]
+        when = [start] if begun == day else [begun, start]
         people = participant_texts(session, nodes, identities=identities) or _ends(session, nodes)
+        conference = [f"conf {conferences[session.id]}"] if width < 100 and session.id in conferences else []
         verdict = paint(session.verdict.value, session.verdict.value)
         row = [
             str(number),
-            f"{session.id}{'  ' if one_line else chr(10)}{paint('dim', session.kind)}",
-            f"{verdict}{'  ' if one_line else chr(10)}{cell([printable(session.state)], STATE_WIDTH)}",
-            cell([f"{begun} {start}" if begun != day else start, duration_text(session.last - session.first)]),
-            cell(people, PEOPLE_WIDTH),
-            cell(message_texts(session), MESSAGES_WIDTH),
+            glue.join((session.id, paint("dim", session.kind), *conference)),
+            glue.join((verdict, cell([printable(session.state)], most_columns["state"]))),
+            cell([*when, duration_text(session.last - session.first)]),
+            cell(people, most_columns["people"]),
+            cell([message_text(session)], most_columns["messages"]).replace(NO_BREAK, " "),
         ]
         if with_conference:
             row.append(str(conferences.get(session.id, "")))
         day = begun
         rows.append(row)
-    headers = ["#", "session", "verdict", "start (UTC), length", "participants", "messages"]
+    headers = ["#", "session", "verdict", "start (UTC)", "participants", "messages"]
     if with_conference:
         headers.append("conf")
     yield from _table(rows, headers, right=1)
@@ -111,8 +118,8 @@ def _ends(session: Session, nodes: NodeTable) -> list[str]:
     return [printable(" ".join(filter(None, (nodes.role(end), end)))) for end in ends]
 
 
-def message_texts(session: Session) -> list[str]:
-    """`14 SIP`, `8 H.248`, ...: lines of the timeline by protocol."""
+def message_text(session: Session) -> str:
+    """`14 SIP, 8 H.248`: lines of the timeline by protocol, with no-break spaces where a cell must not wrap."""
     counts = Counter(entry.protocol for entry in session.entries)
     order = [*PROTOCOL_ORDER, *sorted(set(counts) - set(PROTOCOL_ORDER))]
-    return [", ".join(f"{counts[name]} {protocol_name(name)}" for name in order if counts[name])]
+    return ", ".join(f"{counts[name]}{NO_BREAK}{protocol_name(name)}" for name in order if counts[name])

@@ -36,7 +36,12 @@ def session_lines(
     """The header of a session, every text from the capture made printable; only the Wireshark filter is not wrapped."""
     title = paint("bold", f"Session {number}  {session.id}")
     verdict = paint(session.verdict.value, session.verdict.value)
-    yield f"{title}  {session.kind}  {verdict}: {printable(session.state)}"
+    state = printable(session.state)
+    # `Session `, the blanks between, and `: `
+    fits = len(f"{number}{session.id}{session.kind}{session.verdict.value}{state}") + 14 <= width
+    yield f"{title}  {session.kind}  {verdict}" + (f": {state}" if fits else "")
+    if not fits:
+        yield from _wrapped("state", state, width)
     when = f"{moment(session.first)}, {duration_text(session.last - session.first)}"
     yield from _wrapped("time", when + (f", conference {conference}" if conference else ""), width)
     people = participant_texts(session, nodes, identities=identities)

@@ -43,6 +43,8 @@ def test_help_lists_the_commands() -> None:
     ("arguments", "said"),
     [
         (["anlyze"], "No such command 'anlyze'"),
+        (["anlyze"], "Did you mean 'analyze'?"),
+        (["/dev/null"], "To analyse that file: mrfscope analyze /dev/null"),
         (["analyze"], "no capture given"),
         (["analyze", "-", "-"], "can be read only once"),
         (["analyze", "x", "-q", "-v"], "contradict"),

@@ -10,8 +10,10 @@ from analyzer.model import Verdict
 from analyzer.report import Tally
 from tests.analyzer.report.hand_made import START, call, dial_in
 
-OTHER = Session("s-9999999999", "h248", "open", Verdict.INCOMPLETE, START, START)
-CALL_7 = Session("s-8888888888", "sip", "ended", Verdict.OK, START, START, call=call("7", focus_uri=""))
+OTHER = Session("s-9999999999", "h248", "open", Verdict.INCOMPLETE, START, START, made_entries=[])
+CALL_7 = Session(
+    "s-8888888888", "sip", "ended", Verdict.OK, START, START, call=call("7", focus_uri=""), made_entries=[]
+)
 SESSIONS = [OTHER, dial_in(1), CALL_7]
 
 

@@ -8,11 +8,11 @@ from ipaddress import ip_address
 from types import SimpleNamespace
 from typing import Any
 
-from analyzer.conversations.connection import Connection, MsrpSession
+from analyzer.conversations.connection import Connection, ConnectionPart, MsrpSession
 from analyzer.conversations.h248_terminations import Termination
 from analyzer.conversations.media import MediaEnd
 from analyzer.correlate.nodes import NodeTable
-from analyzer.correlate.session import Conference, ConnectionPart, Participant, Session
+from analyzer.correlate.session import Conference, Participant, Session
 from analyzer.model import CaptureInfo, Confidence, Coverage, Gap, Link, TimelineEntry, Undecoded, Verdict
 from analyzer.transport.flow import Flow
 
@@ -34,6 +34,11 @@ def flow(source: str, target: str, transport: int = 17) -> Flow:
 def entry(at_ms: float, frames: int | tuple[int, ...], protocol: str, way: Flow, summary: str) -> TimelineEntry:
     numbers = frames if isinstance(frames, tuple) else (frames,)
     return TimelineEntry(START + round(at_ms * MS), numbers, protocol, way, summary)
+
+
+def resaid(line: TimelineEntry, summary: str) -> TimelineEntry:
+    """The same line with another summary."""
+    return TimelineEntry(line.time, line.frames, line.protocol, line.flow, summary)
 
 
 @dataclass
@@ -114,7 +119,7 @@ def dial_in(chat: int = 3) -> Session:
         ],
         offered=[client],
         answered=[server],
-        entries=entries,
+        made_entries=entries,
     )
 
 
@@ -135,7 +140,7 @@ def hostile() -> Session:
         ],
         offered=[MediaEnd("a\x1b[2J", 1, "message\x07", "TCP/MSRP\x9b", ("msrp://h:1/\x1bc;tcp",), "\x1bc", "\x1b7")],
         links=[Link("tcp \x1b8", "\x1b[1m", Confidence.POSSIBLE)],
-        entries=[entry(0, 1, "sip", way, "=1+1 \x1b[31m\r\n\udcff\u202e (MESSAGE)")],
+        made_entries=[entry(0, 1, "sip", way, "=1+1 \x1b[31m\r\n\udcff\u202e (MESSAGE)")],
     )
 
 

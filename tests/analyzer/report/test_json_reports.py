@@ -12,7 +12,7 @@ import pytest
 
 from analyzer.model import CaptureInfo
 from analyzer.report import FORMATS, Report
-from tests.analyzer.report.hand_made import START, HandMade, dial_in_analysis, hostile
+from tests.analyzer.report.hand_made import HandMade, dial_in_analysis, hostile, resaid
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 SCHEMA = json.loads((DOCS / "report.schema.json").read_text())
@@ -107,7 +107,19 @@ def test_octets_that_are_no_utf8_are_escaped() -> None:
     (session,) = json.loads(written("json", ANALYSES["hostile"]))["sessions"]
     assert session["timeline"][0]["summary"] == "=1+1 \x1b[31m\r\n\\xff\u202e (MESSAGE)"
     assert session["first"] == "2026-01-01T12:00:00.000000000Z"
-    assert START == 1_767_268_800_000_000_000
+
+
+def test_no_control_character_is_written_raw() -> None:
+    """RFC 8259 section 7 asks to escape those below U+0020 only; DEL and C1 matter to terminals."""
+    analysis = dial_in_analysis(1)
+    entries = analysis.found[0].entries
+    entries[0] = resaid(entries[0], "caf\u00e9 \u00b0 \x1b[1m \x7f \x9b31m \x80\udcff")
+    for name in ("json", "ndjson"):
+        text = written(name, analysis).decode()
+        assert all(each.isprintable() or each == "\n" for each in text)
+        assert "caf\u00e9 \u00b0 \\u001b[1m \\u007f \\u009b31m \\u0080\\\\xff" in text
+    (session,) = json.loads(written("json", analysis))["sessions"]
+    assert session["timeline"][0]["summary"] == "caf\u00e9 \u00b0 \x1b[1m \x7f \x9b31m \x80\\xff"
 
 
 def test_identities_are_masked_unless_asked_for() -> None:

@@ -7,7 +7,7 @@ import pytest
 from analyzer.correlate.nodes import NodeTable
 from analyzer.report.ladder import Hidden, Ladder, collapse, frames_text, is_plain
 from analyzer.report.paint import ASCII, Paint
-from tests.analyzer.report.hand_made import MRFC, MRFP, PROXY, ROLES, UE, dial_in, entry, flow
+from tests.analyzer.report.hand_made import MRFC, MRFP, PROXY, ROLES, UE, dial_in, entry, flow, resaid
 
 
 def drawn(entries, width: int = 100, **more) -> list[str]:
@@ -47,7 +47,7 @@ def test_long_chat_is_taken_together_and_shown_when_asked() -> None:
 def test_trouble_in_a_chat_is_never_hidden() -> None:
     """Anything but 200 is trouble (RFC 4975 section 7.2)."""
     entries = dial_in(20).entries
-    entries[25].summary = "413 Stop"
+    entries[25] = resaid(entries[25], "413 Stop")
     shown = list(collapse(entries))
     assert entries[25] in shown
     assert [len(each.entries) for each in shown if isinstance(each, Hidden)] == [10, 21]
@@ -138,7 +138,7 @@ def test_long_summaries_wrap_with_lifelines() -> None:
     way = flow(f"{MRFC}:2944", f"{MRFP}:2944")
     lines = drawn([entry(0, 1, "h248", way, " ".join(["Modify ip/1/mb/33 C=17;"] * 6))])
     assert len(lines) > 3
-    assert all(line[24:33] == "│       │" for line in lines[3:])
+    assert all(line[24:35] == "│         │" for line in lines[3:])
     assert max(map(len, lines)) <= 100
 
 

@@ -17,10 +17,11 @@ GOLDEN = """\
 call.pcapng: pcapng, 60 packets, 2026-01-01 12:00:00.000000 UTC, 40.0 s
 
 1 session
-  #  session       verdict    start (UTC), length      participants       messages         conf
----  ------------  ---------  -----------------------  -----------------  ---------------  ------
-  1  s-1a2b3c4d5e  ok         2026-01-01 12:00:00.000  UE 203.0.113.5     5 SIP, 2 H.248,  1
-     message       ended      34.2 s                   MRFP 198.51.100.7  3 TCP, 2 MSRP
+  #  session       verdict    start (UTC)    participants       messages         conf
+---  ------------  ---------  -------------  -----------------  ---------------  ------
+  1  s-1a2b3c4d5e  ok         2026-01-01     UE 203.0.113.5     5 SIP, 2 H.248,  1
+     message       ended      12:00:00.000   MRFP 198.51.100.7  3 TCP, 2 MSRP
+                              34.2 s
 
 Conferences
 conf    id            conference URI                sessions
@@ -95,7 +96,7 @@ def test_the_report_of_one_session_is_exactly_this() -> None:
 
 def test_quiet_is_the_session_list_alone() -> None:
     lines = written(dial_in_analysis(1), verbosity=-1).splitlines()
-    assert lines == GOLDEN.splitlines()[3:7]
+    assert lines == GOLDEN.splitlines()[3:8]
 
 
 def test_quiet_does_not_hide_damage() -> None:
@@ -154,7 +155,7 @@ def test_a_session_without_messages_has_no_ladder() -> None:
     """A TLS connection of which the capture shows neither SYN nor FIN."""
     analysis = dial_in_analysis(1)
     session = analysis.found[0]
-    session.entries, session.participants = [], []
+    session.made_entries, session.participants = [], []
     text = written(analysis)
     assert "frame  time" not in text
     assert "\n\n\n" not in text
@@ -185,6 +186,15 @@ def test_ascii_for_terminals_that_have_no_more() -> None:
 def test_colour() -> None:
     assert "\x1b[" not in written(dial_in_analysis(1))
     assert "\x1b[32mok\x1b[0m" in written(dial_in_analysis(1), colour=True)
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_the_report_fits_in_eighty_and_in_a_hundred_columns(width: int) -> None:
+    analysis = dial_in_analysis(20)
+    analysis.found[0].state = "begun before the capture, open at the end of the capture"
+    lines = written(analysis, width=width).splitlines()
+    lines = [line for line in lines if "  Wireshark  " not in line and "octets missing" not in line]
+    assert max(map(len, lines)) <= width
 
 
 def test_a_wide_terminal_gets_one_line_a_session() -> None:
