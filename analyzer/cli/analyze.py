@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from analyzer.cli.main import EXIT_UNREADABLE, Invocation, complain, tool_version
+from analyzer.cli.main import EXIT_FINDINGS, EXIT_UNREADABLE, Invocation, complain, tool_version
 from analyzer.report import FORMATS, Report, Tally
 
 if TYPE_CHECKING:
@@ -143,6 +143,8 @@ def analyze(
     to_terminal = output in (None, "-") and sys.stdout.isatty()
     early = form.early and not chosen.by_number
     with Progress(wanted=not quiet and not (early and to_terminal)) as progress:
+        # A pipe can be read only once: the second process would find it empty.
+        jobs = jobs if all(map(os.path.isfile, paths)) else 1
         options = Options(roles=nodes, jobs=jobs, progress=progress if progress.wanted else None)
         options.udp_ports |= frozenset(udp_ports)
         analysis = Analysis(paths, options)
@@ -174,7 +176,7 @@ def analyze(
     if not tally.seen and not sum(analysis.coverage.messages.values()):
         complain(*_nothing(analysis, paths))
         return EXIT_UNREADABLE
-    return 0
+    return EXIT_FINDINGS if tally.errors else 0
 
 
 def _no_match(text: str, seen: int) -> str:

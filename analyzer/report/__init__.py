@@ -33,6 +33,8 @@ class Tally:
 
     seen: int = 0
     shown: int = 0
+    errors: int = 0
+    "Findings of severity error in the sessions shown: none as long as nothing is checked."
 
 
 @dataclass(slots=True)

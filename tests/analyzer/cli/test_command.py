@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -58,6 +59,17 @@ def test_standard_input_is_the_same() -> None:
     document = json.loads(done.stdout)
     assert document["captures"][0]["path"] == "-"
     assert document["sessions"] == json.loads(mrfscope("analyze", SAMPLE, "-f", "json").stdout)["sessions"]
+
+
+@needs_sample
+@pytest.mark.parametrize("jobs", ["0", "1", "2"])
+def test_a_named_pipe_is_read_once(tmp_path: Path, jobs: str) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["dd", "status=none", f"if={SAMPLE}", f"of={pipe}"]):
+        done = mrfscope("analyze", "--jobs", jobs, "-q", pipe)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 5
 
 
 @needs_sample
