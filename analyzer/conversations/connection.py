@@ -98,7 +98,7 @@ class Connection:
         if len(wanted) < len(self.sessions):
             rows = [row for row in rows if row[5] < 0 or row[5] in wanted]
         make = TimelineEntry
-        return [make(time, frames, protocol, flows[direction], summary) for time, frames, direction, protocol, summary, _ in rows]
+        return [make(time, frames, protocol, flows[way], summary) for time, frames, way, protocol, summary, _ in rows]
 
     def to_wire(self) -> tuple[object, ...]:
         """As plain tuples that `marshal` can carry between processes of one run."""
@@ -128,3 +128,15 @@ class Connection:
         made = cls(client, flows.get(*client.reverse_key()), *rest)  # type: ignore[arg-type]
         made.sessions = [MsrpSession(*each) for each in sessions]  # type: ignore[attr-defined]
         return made
+
+
+@dataclass(slots=True)
+class ConnectionPart:
+    """A TCP connection as far as it belongs to a session."""
+
+    connection: Connection
+    session_indexes: set[int]
+    "Which MSRP sessions of the connection; empty when it carries none."
+
+    def msrp(self) -> list[MsrpSession]:
+        return [self.connection.sessions[index] for index in sorted(self.session_indexes)]

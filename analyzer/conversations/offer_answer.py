@@ -116,9 +116,8 @@ def _answer(
     fork = forks.get(key)
     if fork is None:
         forks[key] = Exchange(offer.offer, part, to_tag=key[3])
-    elif part.message.decoded.status >= 200 and fork.answer is not None:
-        if fork.answer.message.decoded.status < 200 and fork.answer.octets != part.octets:
-            fork.answer = part
+    elif fork.answer is not None and fork.answer.message.decoded.status < 200 <= part.message.decoded.status:
+        fork.answer = part
 
 
 def _time(exchange: Exchange) -> tuple[int, int]:

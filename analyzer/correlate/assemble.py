@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from analyzer.conversations.connection import Connection
+from analyzer.conversations.connection import Connection, ConnectionPart
 from analyzer.conversations.h248_terminations import Termination
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.sip_call import CallFacts, SipCall
 from analyzer.correlate.links import link_connections, link_terminations
 from analyzer.correlate.nodes import Role
 from analyzer.correlate.outcome import outcome
-from analyzer.correlate.session import ConnectionPart, Participant, Session, stable_id
-from analyzer.correlate.timeline import connection_entries, h248_entries, sip_entries
+from analyzer.correlate.session import Participant, Session, stable_id
 from analyzer.model import Confidence, Link
 
 if TYPE_CHECKING:
@@ -74,24 +72,21 @@ def assemble_session(
             sure = Confidence.CERTAIN if "Session-ID" in reason else Confidence.LIKELY
             links.append(Link(f"session {call_session_id(other)}", reason, sure))
 
-    entries = list(h248_entries(terminations))
-    if call is not None:
-        entries.extend(sip_entries(call))
-    entries.extend(connection_entries(connections))
-    entries.sort(key=itemgetter(0, 1))  # time, frames
+    spans = [(first, last)]
+    spans += [(life.started, life.last) for life in terminations]
+    spans += [(part.connection.started, part.connection.last) for part in connections]
     state, verdict = outcome(call, terminations, connections)
     session = Session(
         id=session_id,
         kind=_kind(facts, terminations, connections, ends),
         state=state,
         verdict=verdict,
-        first=entries[0].time if entries else first,
-        last=entries[-1].time if entries else last,
+        first=min(span[0] for span in spans),
+        last=max(span[1] for span in spans),
         call=call,
         terminations=terminations,
         connections=connections,
         links=links,
-        entries=entries,
     )
     if facts is not None:
         for exchange in facts.exchanges:

@@ -9,7 +9,6 @@ from collections import defaultdict
 
 from dissectors.sip import SipMessage
 
-
 MAX_LEGS = 8
 "An identity that more calls share than a call can have legs is none: some equipment writes a constant."
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analyzer.conversations.connection import Connection
+from analyzer.conversations.connection import Connection, ConnectionPart
 from analyzer.conversations.h248_terminations import Termination
 from analyzer.conversations.media import MediaEnd
 from analyzer.correlate.index import EndIndex
-from analyzer.correlate.session import ConnectionPart
 from analyzer.model import Confidence, Link
 
 SLACK_NS = 10_000_000_000

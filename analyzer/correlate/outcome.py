@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from analyzer.conversations.connection import ConnectionPart
 from analyzer.conversations.h248_terminations import Termination
 from analyzer.conversations.sip_call import CHALLENGES, SipCall
-from analyzer.correlate.session import ConnectionPart
 from analyzer.model import Verdict
 
 

@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from analyzer.conversations.connection import Connection, MsrpSession
+from analyzer.conversations.connection import ConnectionPart
 from analyzer.conversations.h248_terminations import Termination
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.sip_call import SipCall
+from analyzer.correlate.timeline import timeline
 from analyzer.model import Link, TimelineEntry, Verdict
 from analyzer.transport.flow import Flow
 
@@ -18,18 +19,6 @@ def stable_id(prefix: str, *keys: object) -> str:
     """An id that depends only on what the thing is, so that it is the same in every run, order and format."""
     text = "\x00".join(str(key) for key in keys)
     return f"{prefix}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
-
-
-@dataclass(slots=True)
-class ConnectionPart:
-    """A TCP connection as far as it belongs to a session."""
-
-    connection: Connection
-    session_indexes: set[int]
-    "Which MSRP sessions of the connection; empty when it carries none."
-
-    def msrp(self) -> list[MsrpSession]:
-        return [self.connection.sessions[index] for index in sorted(self.session_indexes)]
 
 
 @dataclass(slots=True)
@@ -66,9 +55,15 @@ class Session:
     answered: list[MediaEnd] = field(default_factory=list)
     conference: str | None = None
     connection_model: str | None = None
-    entries: list[TimelineEntry] = field(default_factory=list)
-    "The timeline, by time and frame."
-    wireshark_filter: str = ""
+    made_entries: list[TimelineEntry] | None = field(default=None, repr=False)
+    "The timeline once somebody asked for it."
+
+    @property
+    def entries(self) -> list[TimelineEntry]:
+        """The timeline, by time and frame; made when first asked for, since linking does not need it."""
+        if self.made_entries is None:
+            self.made_entries = timeline(self.call, self.terminations, self.connections)
+        return self.made_entries
 
     def flows(self) -> Iterator[Flow]:
         for entry in self.entries:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 
+from analyzer.conversations.connection import ConnectionPart
 from analyzer.conversations.h248_terminations import Termination
 from analyzer.conversations.h248_transactions import CommandPair
 from analyzer.conversations.sip_call import SipCall
-from analyzer.correlate.session import ConnectionPart
 from analyzer.model import Message, TimelineEntry
 from analyzer.transport.flow import FlowKey
 from dissectors.h248 import Command, context_name
+
+
+def timeline(
+    call: SipCall | None, terminations: Iterable[Termination], connections: Iterable[ConnectionPart]
+) -> list[TimelineEntry]:
+    """Everything said in a session, by time and frame."""
+    entries = list(h248_entries(terminations))
+    if call is not None:
+        entries.extend(sip_entries(call))
+    entries.extend(connection_entries(connections))
+    entries.sort(key=itemgetter(0, 1))  # time, frames
+    return entries
 
 
 def sip_entries(call: SipCall) -> Iterator[TimelineEntry]:

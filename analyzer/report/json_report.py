@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import BinaryIO
 
 import orjson
 
+from analyzer.correlate.session import Session
 from analyzer.report import Report
 from analyzer.report.printable import encodable
 from analyzer.report.records import (
@@ -17,6 +19,7 @@ from analyzer.report.records import (
     session_record,
     tool_record,
 )
+from analyzer.report.two_processes import write_rendered
 
 
 def write_json(report: Report, out: BinaryIO) -> None:
@@ -32,19 +35,27 @@ def write_json(report: Report, out: BinaryIO) -> None:
         "coverage": coverage_record(analysis.coverage),
         "conferences": conferences,
     }
-    out.write(dumps(head)[:-1] + b',"sessions":[')
-    separator = b"\n"
-    for _, session in chosen:
+
+    def render(session: Session) -> bytes:
         record = session_record(session, analysis.nodes, identities=report.identities)
         record["conference"] = conference_of.get(session.id)
-        out.write(separator + dumps(record))
-        separator = b",\n"
+        return dumps(record)
+
+    out.write(dumps(head)[:-1] + b',"sessions":[\n')
+    write_rendered([session for _, session in chosen], render, b",\n", out)
     out.write(b"\n]}\n")
+
+
+_CONTROLS = re.compile(rb"\x7f|\xc2[\x80-\x9f]")
+"DEL and the C1 control characters in UTF-8: JSON need not escape them, but some terminals act upon them."
 
 
 def dumps(record: Record) -> bytes:
     """One record as JSON; octets of a message that were no UTF-8 are written as `\\xhh` (docs/json.md)."""
     try:
-        return orjson.dumps(record)
+        data = orjson.dumps(record)
     except TypeError:  # orjson.JSONEncodeError: a lone surrogate
-        return orjson.dumps(encodable(record))
+        data = orjson.dumps(encodable(record))
+    if b"\xc2" in data or b"\x7f" in data:
+        data = _CONTROLS.sub(lambda found: b"\\u%04x" % ord(found[0].decode()), data)
+    return data
