@@ -56,6 +56,8 @@ class Report:
     unicode: bool = True
     "Draw with more than ASCII."
     width: int = 100
+    jobs: int = 0
+    "Processes as the user asked for them: 1, 2, or 0 for what the work calls for."
 
 
 Writer = Callable[[Report, BinaryIO], None]

@@ -42,7 +42,7 @@ def write_json(report: Report, out: BinaryIO) -> None:
         return dumps(record)
 
     out.write(dumps(head)[:-1] + b',"sessions":[\n')
-    write_rendered([session for _, session in chosen], render, b",\n", out)
+    write_rendered([session for _, session in chosen], render, b",\n", out, alone=report.jobs == 1)
     out.write(b"\n]}\n")
 
 

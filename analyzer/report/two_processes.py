@@ -17,10 +17,12 @@ FORK_FROM = 400
 "Things to render below which a second process costs more than it saves."
 
 
-def write_rendered(things: Sequence[T], render: Callable[[T], bytes], separator: bytes, out: BinaryIO) -> None:
-    """Write `render` of every thing to `out`, in order, `separator` between them."""
+def write_rendered(
+    things: Sequence[T], render: Callable[[T], bytes], separator: bytes, out: BinaryIO, *, alone: bool = False
+) -> None:
+    """Write `render` of every thing to `out`, in order, `separator` between them; `alone` keeps it to this process."""
     middle = len(things) // 2
-    if len(things) < FORK_FROM or not hasattr(os, "fork") or (os.cpu_count() or 1) < 2:
+    if alone or len(things) < FORK_FROM or not hasattr(os, "fork") or (os.cpu_count() or 1) < 2:
         _write(things, render, separator, out)
         return
     with tempfile.TemporaryFile() as theirs:

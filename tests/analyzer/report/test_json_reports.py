@@ -12,7 +12,8 @@ import pytest
 
 from analyzer.model import CaptureInfo
 from analyzer.report import FORMATS, Report
-from tests.analyzer.report.hand_made import HandMade, dial_in_analysis, hostile, resaid
+from analyzer.report.two_processes import FORK_FROM
+from tests.analyzer.report.hand_made import HandMade, dial_in, dial_in_analysis, hostile, resaid
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 SCHEMA = json.loads((DOCS / "report.schema.json").read_text())
@@ -63,6 +64,13 @@ def test_both_say_the_same() -> None:
     assert document["sessions"][0].pop("conference") == "c-0011223344"
     assert document["sessions"] == sessions
     assert document["coverage"] == {k: v for k, v in lines[-1].items() if k != "record"}
+
+
+def test_two_processes_write_what_one_does() -> None:
+    analysis = HandMade([dial_in(number % 7) for number in range(FORK_FROM + 1)])
+    alone = written("json", analysis, jobs=1)
+    assert written("json", analysis, jobs=2) == alone
+    assert len(json.loads(alone)["sessions"]) == FORK_FROM + 1
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
