@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import os
 import shutil
 import sys
@@ -140,6 +141,10 @@ def analyze(
     from analyzer.pipeline import Analysis, Options
 
     form = FORMATS[format_]
+    # Nothing made on the way refers to itself: the collector would find nothing, and look at millions of objects for it.
+    # Where memory must stay bounded over hours it runs all the same, but seldom.
+    gc.freeze()
+    gc.set_threshold(1_000_000 if form.early else 1 << 30)
     to_terminal = output in (None, "-") and sys.stdout.isatty()
     early = form.early and not chosen.by_number
     with Progress(wanted=not quiet and not (early and to_terminal)) as progress:
@@ -166,6 +171,7 @@ def analyze(
             colour=to_terminal and _wants_colour(),
             unicode=output not in (None, "-") or _is_utf8(),
             width=_width(to_terminal),
+            jobs=jobs,
         )
         with open_output(output) as out:
             form.load()(report, out)

@@ -206,6 +206,7 @@ class TcpReader:
                 if event.step is TcpStep.END:
                     del readers[connection]
                     self._finish(reader)
+                    connection.dissolve()
             else:
                 assert type(event) is TcpGap
                 reader = readers.get(event.stream.connection)

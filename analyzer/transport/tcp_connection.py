@@ -146,6 +146,12 @@ class TcpConnection:
         self._take(TcpStep.END, 0, time, 0, events)
         return events
 
+    def dissolve(self) -> None:
+        """Cut the references that go in rings, when nobody asks anything more: then it is freed without a collector."""
+        for stream in self.streams:
+            del stream.peer, stream.connection
+        self.lifecycle.clear()
+
     def judge_timeout(self, events: list[TcpEvent]) -> None:
         """Note a SYN that was never answered."""
         if self.state is TcpState.SYN_SENT:

@@ -279,7 +279,7 @@ def test_lanes_share_exactly(lanes: int, shares: tuple[int, ...] | None) -> None
 
 
 def test_lane_tables() -> None:
-    assert lane_table(2, None).tolist() == [0] * 4 + [1] * 12
+    assert lane_table(2, None).tolist() == [1] * 16
     assert lane_table(1, None).tolist() == [0] * 16
     assert lane_table(3, (1, 5, 10)).tolist() == [0] + [1] * 5 + [2] * 10
     for lanes, shares in ((2, (1, 2)), (2, (16,)), (2, (-1, 17))):
