@@ -1,6 +1,7 @@
 """Audit descriptors in the binary encoding: whole descriptors as bits, single items as IndAud parameters.
 
-Source: H.248.1 Annex A; single items came with version 2. The model keeps audit items as text: `M`, `SA`, `M{O{pkg/prop}}`, `E=1{pkg/ev}`.
+Source: H.248.1 Annex A; single items came with version 2. The model keeps audit items as text: `M`, `SA`,
+`M{O{pkg/prop}}`, `E=1{pkg/ev}`.
 """
 
 from __future__ import annotations
