@@ -141,7 +141,7 @@ def analyze(
     from analyzer.pipeline import Analysis, Options
 
     form = FORMATS[format_]
-    # Nothing made on the way refers to itself: the collector would find nothing, and look at millions of objects for it.
+    # Nothing made on the way refers to itself: the collector would find nothing, and look at millions of objects.
     # Where memory must stay bounded over hours it runs all the same, but seldom.
     gc.freeze()
     gc.set_threshold(1_000_000 if form.early else 1 << 30)
