@@ -340,6 +340,16 @@ class H248Message:
                                 count += bool(stream.local) + bool(stream.remote)
         return count
 
+    def canonical(self) -> H248Message:
+        """A copy in the one spelling that all messages of this meaning share, text or binary."""
+        from dissectors.h248.canonical import canonical
+
+        return canonical(self)
+
+    def equals(self, other: H248Message) -> bool:
+        """Whether both mean the same, whatever their encoding, token forms, case and white space."""
+        return self.canonical() == other.canonical()
+
     def summary(self) -> str:
         """One line without SDP, keys or identities: `T=4711 C=$ Add ip/1/mb/$; P=88 C=17 Notify ip/1/mb/33`."""
         words = []
