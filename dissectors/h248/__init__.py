@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dissectors.h248.decode import decode_h248
+from dissectors.h248.decode import decode_h248, encode_h248
 from dissectors.h248.model import (
     ALL_CONTEXTS,
     CHOOSE_CONTEXT,
@@ -21,6 +21,7 @@ from dissectors.h248.model import (
 )
 from dissectors.h248.package_table import PackageTable
 from dissectors.h248.text import decode_h248_text
+from dissectors.h248.text_encode import encode_h248_text
 from dissectors.h248.tpkt import TpktStream
 
 __all__ = [
@@ -42,4 +43,6 @@ __all__ = [
     "context_name",
     "decode_h248",
     "decode_h248_text",
+    "encode_h248",
+    "encode_h248_text",
 ]

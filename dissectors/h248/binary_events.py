@@ -95,7 +95,10 @@ def _push_event(coder: Coder, event: Event, embedded: bool) -> dict[str, Any]:
         action["signalsDescriptor"] = push_signals(coder, event.embedded_signals)
     if event.notify_behaviour:
         kind = choice(_BEHAVIOURS, event.notify_behaviour, "notify behaviour")
-        action["notifyBehaviour"] = (kind, {} if kind == "notifyRegulated" else 0)
+        regulated = {}
+        if kind == "notifyRegulated":  # what is embedded belongs to the notification then
+            regulated = {key: action.pop(key) for key in ("secondEvent", "signalsDescriptor") if key in action}
+        action["notifyBehaviour"] = (kind, regulated if kind == "notifyRegulated" else 0)
     if event.reset_events:
         action["resetEventsDescriptor"] = 0
     if action:

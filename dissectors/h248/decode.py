@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dissectors.h248.model import H248Message
 from dissectors.h248.text import decode_h248_text
+from dissectors.h248.text_encode import encode_h248_text
 
 
 def decode_h248(data: bytes) -> H248Message:
@@ -13,3 +14,12 @@ def decode_h248(data: bytes) -> H248Message:
 
         return decode_h248_binary(data)
     return decode_h248_text(data)
+
+
+def encode_h248(message: H248Message) -> bytes:
+    """Encode one message in the encoding it names, text in its compact form; raises ValueError."""
+    if message.encoding == "binary":
+        from dissectors.h248.binary import encode_h248_binary
+
+        return encode_h248_binary(message)
+    return encode_h248_text(message)

@@ -51,8 +51,8 @@ def read_property(reader: Reader, name: str, found: list[Property]) -> str:
     else:
         raise reader.fail("property", "a value expected")
     if word == "{":
-        values, _ = _values(reader, "}")
-        found.append(Property(name, values, relation, "{}"))
+        values, quoted = _values(reader, "}")
+        found.append(Property(name, values, relation, "{}", quoted))
     elif word == "[":
         values, quoted = _values(reader, "]")
         if len(values) == 1 and ":" in values[0] and not quoted:
