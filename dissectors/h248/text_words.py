@@ -36,17 +36,34 @@ def cut_words(text: str, start: int) -> list[str]:
     last = len(pieces) - 1
     for at in range(0, last + 1, 3):
         piece = pieces[at]
-        if '"' in piece or ";" in piece or (at < last and piece.rstrip()[-1:] not in ("{", ",")):
+        if at < last and piece.rstrip()[-1:] not in ("{", ","):
             return [word for word, _ in _cut_slowly(text, start)]
-        piece = piece.replace("{", " { ").replace("}", " } ").replace("=", " = ").replace(",", " , ")
-        if "[" in piece or "]" in piece or "<" in piece or ">" in piece or "#" in piece:
-            piece = piece.replace("[", " [ ").replace("]", " ] ")
-            piece = piece.replace("<", " < ").replace(">", " > ").replace("#", " # ")
-        words += piece.split()
+        if '"' in piece:
+            # Every second part stands in quotes; a comment may hold a quote, so with both the slow way decides.
+            for number, part in enumerate(quoted := piece.split('"')):
+                if number % 2:
+                    words.append(f'"{part}"')
+                elif ";" in part or len(quoted) % 2 == 0:
+                    return [word for word, _ in _cut_slowly(text, start)]
+                else:
+                    words += _cut_plain(part)
+        elif ";" in piece:
+            return [word for word, _ in _cut_slowly(text, start)]
+        else:
+            words += _cut_plain(piece)
         if at < last:
             words.append(_SDP_MARKS[pieces[at + 1][0]])
             words.append(pieces[at + 2])
     return words
+
+
+def _cut_plain(piece: str) -> list[str]:
+    """Words and marks of text without quotes, comments and SDP."""
+    piece = piece.replace("{", " { ").replace("}", " } ").replace("=", " = ").replace(",", " , ")
+    if "[" in piece or "]" in piece or "<" in piece or ">" in piece or "#" in piece:
+        piece = piece.replace("[", " [ ").replace("]", " ] ")
+        piece = piece.replace("<", " < ").replace(">", " > ").replace("#", " # ")
+    return piece.split()
 
 
 def _cut_slowly(text: str, start: int) -> list[tuple[str, int]]:
