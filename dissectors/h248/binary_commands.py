@@ -324,6 +324,11 @@ def _push_descriptors(coder: Coder, command: Command, *, in_reply: bool) -> list
             parts.append(("digitMapDescriptor", push_digit_map(command.digit_map)))
         else:
             empty.append("DM")
+    if in_reply and command.packages is not None:
+        if command.packages:
+            parts.append(("packagesDescriptor", [_push_package(coder, each) for each in command.packages]))
+        else:
+            empty.append("PG")
     if command.statistics is not None:
         if command.statistics or not in_reply:
             parts.append(("statisticsDescriptor", push_statistics(coder, command.statistics)))
@@ -335,10 +340,6 @@ def _push_descriptors(coder: Coder, command: Command, *, in_reply: bool) -> list
                 parts.append(("observedEventsDescriptor", push_observed(coder, observed)))
             else:
                 empty.append("OE")
-        if command.packages:
-            parts.append(("packagesDescriptor", [_push_package(coder, each) for each in command.packages]))
-        elif command.packages is not None:
-            empty.append("PG")
         if empty:
             parts.append(("emptyDescriptors", push_audit_tokens(empty)))
         if command.error is not None:

@@ -57,8 +57,6 @@ def encode_h248_text(message: H248Message, pretty: bool = False) -> bytes:
     if message.error is not None:
         parts.insert(0, error_node(layout, message.error))
     text = head + layout.end.join(layout.write(part) for part in parts)
-    if pretty:
-        text += layout.end
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:

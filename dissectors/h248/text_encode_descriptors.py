@@ -45,10 +45,10 @@ def command_nodes(layout: Layout, command: Command) -> list[Node]:
         nodes.append(f"{token('DM')}{equal}{command.digit_map}" if command.digit_map else token("DM"))
     if command.observed_events is not None:
         nodes.append(_observed(layout, command.observed_events))
-    if command.statistics is not None:
-        nodes.append(_listed(token("SA"), [property_node(layout, each) for each in command.statistics]))
     if command.packages is not None:
         nodes.append(_listed(token("PG"), [*command.packages]))
+    if command.statistics is not None:
+        nodes.append(_listed(token("SA"), [property_node(layout, each) for each in command.statistics]))
     if command.audit is not None:
         nodes.append(audit_node(layout, "AT", command.audit))
     if command.service_change is not None:
