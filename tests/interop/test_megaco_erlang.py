@@ -25,17 +25,23 @@ MESSAGES = HERE.parents[2] / "shared" / "captures" / "h248-messages"
 SUFFIXES = {"compact": "compact.txt", "pretty": "pretty.txt", "ber": "ber"}
 STEMS = sorted(path.name.partition(".")[0] for path in MESSAGES.glob("*.compact.txt"))
 OWN = {
-    "topology": "!/3 [192.0.2.1]:2944\nT=7{C=${TP{t1,t2,BW,t1,t3,IS,ST=2},PR=3,EG,A=t1,A=t2{M{O{MO=SR}}}}}",
+    "topology": "!/3 [192.0.2.1]:2944\nT=7{C=${TP{t1,t2,BW,t1,t3,IS,ST=2},PR=3,EG,A=t1,A=t2{M{ST=1{O{MO=SR}}}}}}",
     "audit-items": "!/3 mg1\nT=8{C=1{AV=t1{AT{M{ST=1{O{MO}}},E=5{al/of},SA{nt/os},PG{al-1},DM=dialplan00}}}}",
     "segments": "!/3 mg1\nP=9/2/&{C=1{A=t1}}",
     "segment-reply": "!/3 mg1\nSM=9/2/&",
     "acknowledgement": "!/2 <mgc.example.net>:2944\nK{1,5-9}P=3{IA,C=-{SC=ROOT{SV{V=2}}}}PN=4{}",
-    "signals": "!/3 mg1\nT=1{C=1{MF=t1{SG{SL=4{cg/rt{SY=TO,DR=50,NC={TO,IBE}},cg/bt},cg/dt{ST=1,KA,SPADI=EX,SPARQ=5}}}}}",
+    "signals": (
+        "!/3 mg1\nT=1{C=1{MF=t1{SG{SL=4{cg/rt{SY=TO,DR=50,NC={TO,IBE}},cg/bt},cg/dt{ST=1,KA,SPADI=EX,SPARQ=5}}}}}"
+    ),
     "embedded": "!/3 mg1\nT=1{C=1{MF=t1{E=5{al/of{EM{SG{cg/dt},E=6{al/on}}},dd/ce{KA,DM=d1},al/fl{NBIN}}}}}",
-    "values": '!/3 mg1\nT=1{C=1{MF=t1{M{ST=1{O{nt/jit>4,a/b=[1,2],a/c={x,y},a/d=[1:9],a/e="q r",a/f#3}},TS{SI=IV,BF=SP}}}}}',
+    "values": (
+        '!/3 mg1\nT=1{C=1{MF=t1{M{ST=1{O{nt/jit>4,a/b=[1,2],a/c={x,y},a/d=[1:9],a/e="q r",a/f#3}},TS{SI=IV,BF=SP}}}}}'
+    ),
     "lists": "!/3 mg1\nT=1{C=1{O-W-MF=[t1,t2]{SG},W-S=*{AT{}}}}",
     "errors": '!/2 mg1\nP=1{C=1{MF=t1{ER=449{"a=path"}},ER=422{}}}P=2{ER=403{"syntax"}}',
-    "service-change": '!/2 mg1\nT=1{C=-{SC=ROOT{SV{MT=HO,RE="903 MGC directed",DL=4,MG=[192.0.2.3]:2944,V=2,20260101T12000000}}}}',
+    "service-change": (
+        '!/2 mg1\nT=1{C=-{SC=ROOT{SV{MT=HO,RE="903 MGC directed",DL=4,MG=[192.0.2.3]:2944,V=2,20260101T12000000}}}}'
+    ),
 }
 """Messages of version 2 and 3 that the 83 lack."""
 CASES = [(stem, form) for stem in STEMS for form in SUFFIXES if (MESSAGES / f"{stem}.{SUFFIXES[form]}").exists()]
