@@ -23,6 +23,8 @@ from dissectors.errors import DecodeError
 from dissectors.h248 import decode_h248
 from dissectors.sip import decode_sip
 
+CLOSED_IDLE_NS = 15_000_000_000
+"How long an ended connection is kept for late packets; then its digest goes on."
 H248_PPID = 7
 "SCTP payload protocol identifier of H.248 (IANA registry)."
 
@@ -45,7 +47,7 @@ class Lane:
         self.flows = FlowTable()
         self.now = 0
         "The latest capture time seen, in ns."
-        self._tcp = TcpTable()
+        self._tcp = TcpTable(closed_idle=CLOSED_IDLE_NS)
         self._sctp = SctpTable()
         self._output = LaneOutput()
         self._copies: dict[int, int] = {}

@@ -103,6 +103,14 @@ class SipMessage:
 
     def header(self, name: str) -> str | None:
         """The value of the first header field of that name, or None."""
+        if self._index is None:
+            # The usual spelling is found without reading all header fields.
+            key = f"\n{name}: ".encode()
+            begin = self.data.find(key, 0, self.head_size) + len(key)
+            if begin >= len(key):
+                end = self.data.find(b"\r\n", begin, self.head_size)
+                if self.data[end + 2 : end + 3] not in (b" ", b"\t") and end >= 0:
+                    return self.data[begin:end].decode("utf-8", "surrogateescape").strip()
         values = self.header_all(name)
         return values[0] if values else None
 
@@ -118,12 +126,6 @@ class SipMessage:
     @property
     def content_type(self) -> str:
         """Media type of the body, lower case, without parameters; empty when not stated."""
-        # The usual spelling is looked for without reading all header fields.
-        begin = self.data.find(b"\nContent-Type: ", 0, self.head_size)
-        if begin >= 0:
-            end = self.data.find(b"\n", begin + 15, self.head_size)
-            if self.data[end + 1 : end + 2] not in (b" ", b"\t"):
-                return media_type(self.data[begin + 15 : end].decode("utf-8", "surrogateescape"))
         return media_type(self.header("Content-Type") or "")
 
     def parts(self) -> list[BodyPart]:
