@@ -7,6 +7,7 @@ messages, so that it does not depend on the order in which packets were captured
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.offer_answer import Exchange, exchanges
@@ -63,7 +64,7 @@ class SipCall:
     def facts(self) -> CallFacts:
         """What the call as a whole says; made anew when messages came since."""
         if self._facts is None:
-            self._facts = CallFacts(sorted(self.messages, key=lambda each: (each.time, each.frames)))
+            self._facts = CallFacts(sorted(self.messages, key=attrgetter("time", "frames")))
         return self._facts
 
 

@@ -164,10 +164,15 @@ class SipMessage:
 
     def contact_uri(self) -> str | None:
         """URI of the first Contact as text; None when absent, unreadable or `*`."""
-        return fields.read_contact_uri(self.header_list("Contact"))
+        return fields.read_contact_uri(split_list(self.header("Contact") or ""))
 
     def is_focus(self) -> bool:
         """Does a Contact carry `isfocus`: this is a conference (RFC 3840 section 10.1, RFC 4579 section 5.1)?"""
+        if b"isfocus" not in self.data[: self.head_size].lower():
+            return False
+        first = self.header("Contact")
+        if first is not None and fields.read_is_focus(split_list(first)):
+            return True
         return fields.read_is_focus(self.header_list("Contact"))
 
     def icid(self) -> str | None:
