@@ -154,8 +154,9 @@ def push_request(coder: Coder, command: Command) -> dict[str, Any]:
             raise ValueError("a ServiceChange request without services has no binary form")
         value["serviceChangeParms"] = _push_service_change(coder, command.service_change)
     else:
-        if command.extensions:
-            raise ValueError("a descriptor that the model does not know has no binary form")
+        beyond = (command.observed_events, command.packages, command.error, command.service_change)
+        if command.extensions or any(part is not None for part in beyond):
+            raise ValueError("a descriptor that has no place in such a request has no binary form")
         value["descriptors"] = _push_descriptors(coder, command, in_reply=False)
     part: dict[str, Any] = {"command": (_REQUEST_TYPES[name], value)}
     if command.optional:
