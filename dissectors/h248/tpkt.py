@@ -20,12 +20,24 @@ class TpktStream:
 
     def __init__(self) -> None:
         self._buffer = b""
+        self._more: list[bytes] = []  # what came behind the buffer while its frame is not whole
+        self._held = 0
+        self._needed = 0
         self._offset = 0
         self._lost_at: int | None = None
 
     def receive_data(self, data: bytes) -> list[Framed[H248Message]]:
         """Take the next octets and return the messages that became whole."""
-        buffer = self._buffer + data if self._buffer else data
+        if self._held:
+            self._held += len(data)
+            self._more.append(data)
+            if self._held < self._needed:
+                return []
+            buffer = b"".join((self._buffer, *self._more))
+            self._more.clear()
+        else:
+            buffer = data
+        self._needed = 0
         found: list[Framed[H248Message]] = []
         at = 0
         while True:
@@ -43,10 +55,12 @@ class TpktStream:
                 self._lost_at = self._offset + at
                 continue
             if len(buffer) - at < size:
+                self._needed = size
                 break
             found.append(self._message(buffer[at + 4 : at + size], self._offset + at))
             at += size
         self._buffer = buffer[at:]
+        self._held = len(self._buffer)
         self._offset += at
         return found
 
@@ -70,9 +84,11 @@ class TpktStream:
             return Framed(start, end, None, DecodeError(error.what, error.offset + 4, error.why))
 
     def _give_up(self, why: str) -> list[Framed[H248Message]]:
-        end = self._offset + len(self._buffer)
+        end = self._offset + self._held
         start = self._offset if self._lost_at is None else self._lost_at
         self._buffer = b""
+        self._more.clear()
+        self._held = self._needed = 0
         self._offset = end
         self._lost_at = None
         return [Framed(start, end, None, DecodeError("TPKT frame", 0, why))] if end > start else []
