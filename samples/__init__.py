@@ -1,0 +1,1 @@
+"""Sample captures: a readable description per scenario (`scenario.toml`), and what makes the capture from it."""

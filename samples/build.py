@@ -1,0 +1,56 @@
+"""Build `capture.pcapng` of every scenario, or of the named ones: `python -m samples.build [NAME...] [--check]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+if __package__ in (None, ""):  # run as a file: python samples/build.py
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from samples.builder import Builder, Packet
+from samples.pcapng import encode
+from samples.scenario import Scenario, ScenarioError
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def packets(description: Path) -> tuple[Scenario, list[Packet]]:
+    """A scenario and its packets, in order; frame N of the capture is packet N - 1. Raises ScenarioError."""
+    scenario = Scenario.load(description)
+    return scenario, Builder(scenario).build()
+
+
+def capture(description: Path) -> bytes:
+    """The pcapng file that a description stands for. Raises ScenarioError."""
+    scenario, built = packets(description)
+    return encode(built, scenario.interface)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the captures; with --check only say which would change. Exit code 0; 1 if one would, 2 if one is wrong."""
+    parser = argparse.ArgumentParser(prog="samples.build", description=__doc__)
+    parser.add_argument("name", nargs="*", help="scenario folders; without any, all")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a capture would change")
+    options = parser.parse_args(arguments)
+    stale = 0
+    for name in options.name or sorted(path.parent.name for path in FOLDER.glob("*/scenario.toml")):
+        target = FOLDER / name / "capture.pcapng"
+        try:
+            data = capture(target.with_name("scenario.toml"))
+        except (ScenarioError, OSError, ValueError) as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            return 2
+        if target.exists() and target.read_bytes() == data:
+            print(f"{name}: {len(data)} octets, unchanged")
+            continue
+        stale += 1
+        if not options.check:
+            target.write_bytes(data)
+        print(f"{name}: {len(data)} octets, {'differs from the file' if options.check else 'written'}")
+    return 1 if options.check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
