@@ -59,7 +59,7 @@ class Analysis:
         return self._correlator.nodes
 
     def sessions(self, *, early: bool = False) -> Iterator[Session]:
-        """Every session; without `early` in the order of their first message."""
+        """Every session: `early` as each is over, else all at the end in the order of their first message."""
         if early:
             yield from self._run(early=True)
         else:
@@ -70,12 +70,16 @@ class Analysis:
         twin = Twin(self.paths, self.options.udp_ports) if self._wants_twin() else None
         lane = Lane(0, 2 if twin is not None else 1, self.options.udp_ports)
         correlator = self._correlator
+        finish = correlator.finish if early else correlator.finish_calls
+        correlated = 0
         try:
             for block in self.reader.blocks():
                 self.coverage.packets += len(block)
-                self._correlate(lane.feed(block), twin.next_output() if twin is not None else LaneOutput())
-                if early:
-                    yield from correlator.finish(lane.now)
+                ours = lane.feed(block)
+                if correlated:  # link what is over while the twin is at work
+                    yield from finish(correlated)
+                self._correlate(ours, twin.next_output() if twin is not None else LaneOutput())
+                correlated = lane.now
             self._correlate(lane.finish(), twin.finish() if twin is not None else LaneOutput())
         finally:
             if twin is not None:
@@ -103,7 +107,8 @@ class Analysis:
 
     def _wants_twin(self) -> bool:
         jobs = self.options.jobs
-        if jobs == 1 or "-" in self.paths or not can_twin():
+        # Standard input and named pipes can be read only once.
+        if jobs == 1 or not all(os.path.isfile(path) for path in self.paths) or not can_twin():
             return False
         if jobs >= 2:
             return True

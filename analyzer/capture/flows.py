@@ -69,7 +69,7 @@ def ends(octets: Octets, version: int, header: Ints, ports: Ints) -> tuple[Hashe
 
 
 def lane_table(lanes: int, shares: tuple[int, ...] | None) -> Ints:
-    """Which lane owns each slot of TCP flows. With two lanes, lane 1 has them all, since lane 0 has all else and correlation."""
+    """Which lane owns each slot of TCP flows. Of two, lane 1 has them all, since lane 0 correlates as well."""
     if shares is None:
         shares = (0, 16) if lanes == 2 else tuple(SLOTS * (i + 1) // lanes - SLOTS * i // lanes for i in range(lanes))
     if len(shares) != lanes or sum(shares) != SLOTS or min(shares) < 0:

@@ -24,6 +24,8 @@ from analyzer.transport.flow import Flow
 
 LINGER_NS = 40_000_000_000
 "Quiet time after which a session that is over is taken out: 64*T1 = 32 s (RFC 3261 section 17.1.1.2), and some."
+UNANSWERED_NS = 35_000_000_000
+"Age at which an H.248 request counts as unanswered: LONG-TIMER is 30 s (RFC 3525 section D.1.4)."
 OPEN_MEDIA_NS = 120_000_000_000
 "How much longer a session is kept whose media connection is still open after the BYE."
 IDLE_NS = 4 * 3600 * 1_000_000_000
@@ -109,8 +111,7 @@ class Correlator:
     def finish(self, before: int | None = None) -> Iterator[Session]:
         """Hand out finished sessions: those over and quiet before `before` (ns), or with None all there are."""
         everything = before is None
-        self.terminations.expire(1 << 62 if before is None else before - LINGER_NS)
-        self._note_terminations()
+        self._expire(before)
         for call in self._finished_calls(before):
             yield self._session_of_call(call)
         for life in [each for each in self._lives.values() if everything or self._is_quiet(each, before)]:
@@ -124,7 +125,21 @@ class Correlator:
                 if session is not None:
                     yield session
 
-    def _finished_calls(self, before: int | None) -> list[SipCall]:
+    def finish_calls(self, before: int) -> Iterator[Session]:
+        """Hand out only the calls that nothing captured later can change: ended by BYE or refused, and all media closed.
+
+        Unlike with `finish(before)`, all sessions together are the same as if none had been handed out before the end.
+        """
+        self._expire(before)
+        for call in self._finished_calls(before, patient=True):
+            yield self._session_of_call(call)
+
+    def _expire(self, before: int | None) -> None:
+        """Note the transactions that will not be answered any more."""
+        self.terminations.expire(1 << 62 if before is None else before - UNANSWERED_NS)
+        self._note_terminations()
+
+    def _finished_calls(self, before: int | None, *, patient: bool = False) -> list[SipCall]:
         if before is None:
             found = list(self._calls.values())
             self._calls.clear()
@@ -137,12 +152,13 @@ class Correlator:
             if call is None or not call.over:
                 continue
             quiet = before - call.last
-            if quiet <= LINGER_NS or (quiet <= OPEN_MEDIA_NS and self._has_open_connection(call)):
+            waits = patient or quiet <= OPEN_MEDIA_NS
+            if quiet <= LINGER_NS or (waits and self._has_open_connection(call)):
                 again.append((before, call_id))
-                continue
-            found.append(self._calls.pop(call_id))
+            elif not patient or call.facts.method == "INVITE":
+                found.append(self._calls.pop(call_id))
         self._quiet.extend(again)
-        while self._calls:
+        while self._calls and not patient:
             oldest = next(iter(self._calls.values()))
             if oldest.last >= before - IDLE_NS:
                 break
