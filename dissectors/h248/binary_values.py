@@ -27,7 +27,7 @@ _RELATIONS = {"greaterThan": ">", "smallerThan": "<", "unequalTo": "#"}
 _RELATION_NAMES = {sign: name for name, sign in _RELATIONS.items()}
 _ROOT = b"\xff" * 8
 _DIGIT_MAP_NAME = re.compile(r"dialplan([0-9A-F])([0-9A-F])", re.IGNORECASE)
-_DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,19}")
 _HEX = re.compile(r"0x[0-9a-f]{1,16}", re.IGNORECASE)
 
 
@@ -279,7 +279,7 @@ def push_termination(coder: Coder, name: str) -> dict[str, Any]:
         octets.append(int(bits.ljust(8, "0"), 2))
         if bits != level:
             if len(bits) == 8:
-                raise ValueError(f"the termination id {name} has a wildcard after eight bits")
+                raise ValueError(f"the termination id {name} has no binary form: its wildcard follows eight bits")
             below = 0x40 if at == len(levels) - 1 else 0
             position = total * 8 - 1 - at * 8 - len(bits)
             wildcards.append(bytes(((0x80 if level[-1] == "*" else 0) | below | position,)))
