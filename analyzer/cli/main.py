@@ -171,4 +171,11 @@ def complain(what: str, hint: str = "") -> None:
 
 def main() -> None:
     """The entry point `mrfscope`."""
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        sys.exit(status)  # which reports it
+    # Everything is written: leave the memory to the system instead of freeing millions of objects one by one.
+    os._exit(status)
