@@ -126,7 +126,7 @@ class Correlator:
                     yield session
 
     def finish_calls(self, before: int) -> Iterator[Session]:
-        """Hand out only the calls that nothing captured later can change: ended by BYE or refused, and all media closed.
+        """Hand out only calls that nothing captured later can change: ended by BYE or refused, all media closed.
 
         Unlike with `finish(before)`, all sessions together are the same as if none had been handed out before the end.
         """

@@ -1,4 +1,4 @@
-"""The same packets in other captures: shuffled, doubled, split, wrapped. Used by tests that ask for the same verdict."""
+"""The same packets in other captures: shuffled, doubled, split, wrapped; for tests of the same verdict."""
 
 from __future__ import annotations
 
