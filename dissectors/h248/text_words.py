@@ -25,14 +25,16 @@ _LOCAL_REMOTE = (
 _SDP = re.compile(_LOCAL_REMOTE, re.DOTALL)
 _PLAIN = r'"[^"]*+"|[{}=,<>#\[\]]|[^\s{}=,<>#\[\]";]++|;[^\r\n]*+|"'
 _WORD = re.compile(rf"{_LOCAL_REMOTE}|({_PLAIN})", re.DOTALL)
-_PLAIN_WORD = re.compile(_PLAIN)
+_PLAIN_WORD = re.compile(rf"()()({_PLAIN})")
 _SDP_MARKS = {"L": "L{", "l": "L{", "R": "R{", "r": "R{"}
 
 
 def cut_words(text: str, start: int) -> list[str]:
     """The words of `text` from `start` on."""
     words: list[str] = []
-    pieces = _SDP.split(text[start:])
+    end = _last_brace(text)
+    pieces = _SDP.split(text[start:end])
+    pieces[-1] += text[max(start, end) :]
     last = len(pieces) - 1
     for at in range(0, last + 1, 3):
         piece = pieces[at]
@@ -66,24 +68,29 @@ def _cut_plain(piece: str) -> list[str]:
     return piece.split()
 
 
+def _last_brace(text: str) -> int:
+    """Where the last brace that can close Local or Remote ends: behind it their search would run to the end in vain."""
+    end = text.rfind("}")
+    while end > 0 and text[end - 1] == "\\":
+        end = text.rfind("}", 0, end)
+    return end + 1
+
+
 def _cut_slowly(text: str, start: int) -> list[tuple[str, int]]:
     """The same words with the places where they begin."""
     found: list[tuple[str, int]] = []
     before = ""
     at = start
-    while (match := _WORD.search(text, at)) is not None:
+    end = _last_brace(text)
+    # Local and Remote stand behind a brace or a comma: in `MF = R {` the name of a termination only looks like it.
+    while (match := (_WORD if before in ("{", ",") and at < end else _PLAIN_WORD).search(text, at)) is not None:
         letter, octets, word = match.groups()
         at = match.end()
-        if letter is not None and before in ("{", ","):
+        if letter:
             found.append((_SDP_MARKS[letter[0]], match.start()))
             found.append((octets, match.start(2)))
             before = "}"
             continue
-        if word is None:
-            # A name that looks like Local or Remote, where none can stand: `MF = R {`.
-            plain = _PLAIN_WORD.match(text, match.start())
-            assert plain is not None
-            word, at = plain[0], plain.end()
         if word[0] != ";":
             before = word
             found.append((word, match.start()))
