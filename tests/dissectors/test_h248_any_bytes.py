@@ -35,6 +35,7 @@ from dissectors.h248.model import (
     TransactionReply,
     TransactionRequest,
 )
+from dissectors.h248.text_words import _cut_slowly, cut_words
 
 MESSAGES = Path(__file__).resolve().parents[3] / "shared" / "captures" / "h248-messages"
 SEEDS = [path.read_bytes() for path in sorted(MESSAGES.glob("*"))] or [
@@ -99,6 +100,13 @@ def test_mutated_messages(data: st.DataObject) -> None:
     except ValueError:
         return
     decode_h248_binary(binary)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from([*PIECES, b"a", b" ", b"\n", b"Remote{", b'"x"', b"\xa0", b"\\"]), max_size=25))
+def test_both_ways_of_cutting_words_agree(pieces: list[bytes]) -> None:
+    text = b"".join(pieces).decode("latin-1")
+    assert cut_words(text, 0) == [word for word, _ in _cut_slowly(text, 0)]
 
 
 # ---------------------------------------------------------------------- generated messages
