@@ -51,8 +51,10 @@ def announced_ends(octets: bytes) -> list[MediaEnd]:
     decoding the whole description costs. A test holds it against `dissectors.sdp`.
     """
     ends: list[MediaEnd] = []
-    session_address = session_setup = ""
+    session_address: str | None = None
+    session_setup = ""
     end: MediaEnd | None = None
+    connected = False  # this media has a c= line of its own; of several lines the first counts
     for line in octets.decode("utf-8", "surrogateescape").split("\n"):
         kind = line[:2]
         if kind == "a=":
@@ -61,30 +63,32 @@ def announced_ends(octets: bytes) -> list[MediaEnd]:
                     end.path = tuple(uri for uri in line[7:].split() if "$" not in uri)
                     end.session_id = session_id_of(end.path[-1]) if end.path else ""
             elif line.startswith("a=setup:"):
-                setup = line[8:].strip()
+                setup = line[8:].strip().lower()
                 if end is None:
                     session_setup = session_setup or setup
                 elif not end.setup:
                     end.setup = setup
-            elif line.startswith("a=msrp-cema") and line[11:12] in ("", "\r", " ") and end is not None:
+            elif end is not None and line.startswith("a=msrp-cema") and not line[11:].strip():
                 end.cema = True
         elif kind == "c=":
             words = line[2:].split()
-            address = words[2] if len(words) == 3 and "$" not in words[2] else ""
+            address = ""
+            if len(words) == 3 and "$" not in words[2]:
+                address = plain_address(words[2].partition("/")[0])
             if end is None:
-                session_address = session_address or address
-            elif not end.address or end.address == session_address:
-                end.address = plain_address(address.partition("/")[0]) if address else ""
+                session_address = address if session_address is None else session_address
+            elif not connected:
+                end.address = address
+                connected = True
         elif kind == "m=":
             words = line[2:].split()
+            end = None
             if len(words) >= 3:
                 port = words[1].partition("/")[0]
                 number = int(port) if port.isascii() and port.isdecimal() and len(port) <= 5 else 0
-                end = MediaEnd(session_address, number, words[0], words[2], setup="")
-                if session_address:
-                    end.address = plain_address(session_address.partition("/")[0])
+                end = MediaEnd(session_address or "", number, words[0], words[2])
                 ends.append(end)
+            connected = False
     for each in ends:
-        if not each.setup:
-            each.setup = session_setup
+        each.setup = each.setup or session_setup
     return ends
