@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from analyzer.conversations.connection import Connection, MsrpSession
-from dissectors.msrp import MessageAssembler, MsrpMessage, session_id_of
+from dissectors.msrp import Glance, MessageAssembler, MsrpMessage, session_id_of
 
 
 class MsrpExchange:
-    """Follows the MSRP of one connection; one instance per connection, fed in the order of each direction."""
+    """Follows the MSRP of one connection; one instance per connection, fed in the order of each direction.
+
+    `add` takes any message; `add_glance` the facts of a common one, with the same result at a third of the cost.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._by_path: dict[tuple[str, str, int], int] = {}
+        self._by_paths: tuple[dict[str, int], dict[str, int]] = ({}, {})
+        "For each direction: the lines of To-Path and From-Path, as a `Glance` has them, to the session index."
         self._assembler: MessageAssembler | None = None
 
     def add(self, message: MsrpMessage, direction: int, time: int, frames: tuple[int, ...]) -> None:
         """Note one message that went in `direction` (0 = from the connection's client)."""
-        key = (message.to_path, message.from_path, direction)
-        index = self._by_path.get(key)
+        paths = f"To-Path: {message.to_path}\r\nFrom-Path: {message.from_path}\r\n"
+        index = self._by_paths[direction].get(paths)
         if index is None:
-            index = self._by_path[key] = self._session_index(message, direction)
+            index = self._session_index(message.to_path, message.from_path, direction)
+            self._by_paths[direction][paths] = index
         session = self._connection.sessions[index]
         if message.is_request:
             session.requests += 1
@@ -39,6 +44,40 @@ class MsrpExchange:
                 session.errors += 1
             summary = f"{message.status} {message.comment}".rstrip()
         self._connection.rows.append((time, frames, direction, "msrp", summary, index))
+
+    def add_glance(self, glance: Glance, direction: int, time: int, frames: tuple[int, ...]) -> None:
+        """Note one message of which only these facts are known."""
+        what, paths, message_id, code, content_type, size = glance
+        connection = self._connection
+        index = self._by_paths[direction].get(paths)
+        if index is None:
+            _, to_path, _, from_path = paths.split()
+            index = self._by_paths[direction][paths] = self._session_index(to_path, from_path, direction)
+        session = connection.sessions[index]
+        if what == "SEND":
+            session.requests += 1
+            session.chunks += 1
+            session.messages += 1
+            session.octets += size
+            if content_type:
+                summary = f"SEND {message_id} {content_type} {size} octets"
+            else:
+                summary = f"SEND {message_id} without body"
+        elif what == "REPORT":
+            session.requests += 1
+            session.reports += 1
+            if code != "200":
+                session.errors += 1
+            summary = f"REPORT {message_id} {int(code) if code else 'without status'}"
+        elif what == "NICKNAME":
+            session.requests += 1
+            summary = what
+        else:
+            session.responses += 1
+            if not what.startswith("200"):
+                session.errors += 1
+            summary = what.rstrip()
+        connection.rows.append((time, frames, direction, "msrp", summary, index))
 
     def _send(self, message: MsrpMessage, session: MsrpSession, direction: int) -> str:
         session.chunks += 1
@@ -68,10 +107,10 @@ class MsrpExchange:
             if joined.complete:
                 session.messages += 1
 
-    def _session_index(self, message: MsrpMessage, direction: int) -> int:
+    def _session_index(self, to_path: str, from_path: str, direction: int) -> int:
         """The session of a pair of session-ids, whichever side writes it (RFC 4975 section 7.2)."""
-        sender = session_id_of(message.from_path)
-        receiver = session_id_of(message.to_path)
+        sender = session_id_of(from_path)
+        receiver = session_id_of(to_path)
         client, server = (sender, receiver) if direction == 0 else (receiver, sender)
         sessions = self._connection.sessions
         for index, known in enumerate(sessions):

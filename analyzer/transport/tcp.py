@@ -118,6 +118,10 @@ class TcpTable:
         size = len(payload)
         stream.offset = offset + size
         stream.next_seq = seq + size & 0xFFFFFFFF
+        taker = stream.taker
+        if taker is not None and taker(payload, frame, time):
+            stream.released = offset + size
+            return ()
         return (Piece(stream, offset, payload, frame, time),)
 
     def flush(self) -> list[TcpEvent]:

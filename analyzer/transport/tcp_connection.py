@@ -149,6 +149,7 @@ class TcpConnection:
     def dissolve(self) -> None:
         """Cut the references that go in rings, when nobody asks anything more: then it is freed without a collector."""
         for stream in self.streams:
+            stream.taker = None
             del stream.peer, stream.connection
         self.lifecycle.clear()
 
@@ -218,6 +219,7 @@ class TcpConnection:
         back, there = self.streams
         self.streams = (there, back)
         there.direction, back.direction = 0, 1
+        there.taker = back.taker = None  # they know the direction as it was
 
     def _establish(
         self,

@@ -12,6 +12,7 @@ is settled, offsets count from `UNSETTLED`.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from analyzer.transport.tcp_events import Gap, Piece, TcpEvent
@@ -38,6 +39,9 @@ ONE_WAY_TIME = 1_000_000_000
 "ns that a hole is waited for when the capture holds no acknowledgment at all of this direction."
 HELD_OCTETS = 1 << 20
 HELD_SEGMENTS = 2048
+
+Taker = Callable[[bytes, int, int], bool]
+"""data, frame, time of an in-order piece; True when the reader took it all, so that no event is needed."""
 
 Held = tuple[int, int, int, int, bytes]
 "start and end offset, frame, time, payload (shorter than end - start when the snaplen cut it)."
@@ -77,6 +81,7 @@ class TcpStream(FrameMarks):
         "strange_streak",
         "syn_frames",
         "syn_time",
+        "taker",
         "time",
         "unsettled",
     )
@@ -95,6 +100,8 @@ class TcpStream(FrameMarks):
         "Stream offset of `next_seq`."
         self.quick = False
         "In-order segments need no look at the connection: nothing held, nothing ending on either side."
+        self.taker: Taker | None = None
+        "Set by the reader of the stream, to be asked before a piece becomes an event."
         self.acked = -1
         "The other side's latest acknowledgment number; -1 before any."
         self.time = 0

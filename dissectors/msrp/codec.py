@@ -15,7 +15,7 @@ import re
 from dissectors.errors import DecodeError
 from dissectors.msrp.message import START_LINE, MsrpMessage, parse_byte_range, parse_head
 
-FLAGS = {"$\r\n": "$", "+\r\n": "+", "#\r\n": "#"}
+FLAGS = frozenset(("$\r\n", "+\r\n", "#\r\n"))
 FLAG_OCTETS = {b"$\r\n": "$", b"+\r\n": "+", b"#\r\n": "#"}
 
 # Possessive where octets are counted: a hostile head costs its length, never more. `(?(n)(?!))` refuses a header that
@@ -37,10 +37,11 @@ _USUAL = re.compile(
 
 
 def match_usual(data: bytes, text: str, start: int, max_body: int) -> tuple[MsrpMessage, int] | None:
-    """Read the message at `start` if it is spelled as usual and all there; `text` is `data` as Latin-1.
+    """Read the message at `start` if its head is spelled as usual and all there; `text` is `data` as Latin-1.
 
-    Returns the message and the offset after it, or None: then the complete reader decides. Only ASCII heads match, so
-    Latin-1 (a plain copy of the octets) reads them like UTF-8.
+    Returns the message and the offset after it, or None: then the complete reader decides. A message without flag is
+    one whose end-line is not there yet: its body is still to be read, and the offset is where that starts. Only ASCII
+    heads match, so Latin-1 (a plain copy of the octets) reads them like UTF-8.
     """
     match = _USUAL.match(text, start)
     if match is None:
@@ -55,24 +56,22 @@ def match_usual(data: bytes, text: str, start: int, max_body: int) -> tuple[Msrp
     if flag:
         head = data[start : end - 10 - len(transaction_id)]
     else:
-        found = text.find("\r\n-------" + transaction_id, end)
-        if found < 0:
-            return None
-        after = found + 12 + len(transaction_id)
-        tail = text[after - 3 : after]
-        if tail not in FLAGS:
-            return None
         # Content may be empty, but then its CRLF is still there; without it the complete reader decides.
         if text.startswith("-------", end):
             return None
-        flag = tail[0]
-        size = found - end
-        if size <= max_body:
-            body = data[end:found]
-        else:
-            kept = False
         head = data[start:end]
-        end = after
+        found = text.find("\r\n-------" + transaction_id, end)
+        if found >= 0:
+            after = found + 12 + len(transaction_id)
+            if text[after - 3 : after] not in FLAGS:
+                return None
+            flag = text[after - 3]
+            size = found - end
+            if size <= max_body:
+                body = data[end:found]
+            else:
+                kept = False
+            end = after
     message = MsrpMessage(
         not status,
         transaction_id,
@@ -118,7 +117,7 @@ def find_end_line(data: bytes | bytearray, marker: bytes, start: int, stop: int)
 def decode_msrp(data: bytes) -> MsrpMessage:
     """Decode exactly one message; DecodeError when it is none, is cut, or something follows it."""
     quick = match_usual(data, data.decode("latin-1"), 0, len(data))
-    if quick is not None:
+    if quick is not None and quick[0].flag:
         message, end = quick
     else:
         message, end = _decode_any(data)

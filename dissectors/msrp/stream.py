@@ -21,6 +21,7 @@ from enum import IntEnum
 from dissectors.errors import DecodeError
 from dissectors.framing import Framed
 from dissectors.msrp.codec import close_body, find_end_line, match_usual
+from dissectors.msrp.glance import Glance, glance_msrp
 from dissectors.msrp.message import START_LINE, MsrpMessage, parse_head
 
 MAX_START_LINE = 1024
@@ -99,9 +100,12 @@ class MsrpStream:
                 if usual is not None:
                     message, end = usual
                     if len(message.head) + len(message.transaction_id) + 10 <= max_head:
-                        out.append(Framed(base + at, base + end, message))
-                        at = end
-                        continue
+                        if message.flag:
+                            out.append(Framed(base + at, base + end, message))
+                            at = end
+                            continue
+                        self._begin_body(message, base + at)
+                        at = end - 2
             step = self._step(data, at, base, out)
             if step < 0:
                 self._buffer += data[at:]
@@ -109,6 +113,19 @@ class MsrpStream:
             at = step
         self._offset = base + at
         return out
+
+    def glance(self, data: bytes) -> Glance | None:
+        """The facts of the next octets if they are exactly one message of the usual spelling; else None.
+
+        Nothing is received by this: `skip` or `receive_data` follows.
+        """
+        if self._state or self._buffer or len(data) > self.max_head:
+            return None
+        return glance_msrp(data)
+
+    def skip(self, size: int) -> None:
+        """Note that the octets just glanced at need no other look."""
+        self._offset += size
 
     def receive_gap(self, size: int) -> list[Framed[MsrpMessage]]:
         """Note that `size` octets (0 when unknown) are lost; an unfinished message is given up as an error."""
@@ -178,6 +195,13 @@ class MsrpStream:
         self._start = base + at
         self._searched = line_end - at
         self._marker = b"\r\n-------" + bytes(buffer[at:line_end]).split(b" ", 2)[1]
+
+    def _begin_body(self, message: MsrpMessage, start: int) -> None:
+        self._reset()
+        self._state = _State.BODY
+        self._start = start
+        self._marker = b"\r\n-------" + message.transaction_id.encode()
+        self._message = message
 
     def _hunt(self, start: int, error: DecodeError) -> None:
         self._reset()
