@@ -77,6 +77,10 @@ class Connection:
     sessions: list[MsrpSession] = field(default_factory=list)
     claimed: set[int] = field(default_factory=set)
     "The MSRP sessions (indexes) that already have their owner; set by correlation."
+    _numbers: dict[str, list[int]] | None = field(default=None, repr=False, compare=False)
+    "Session-id -> indexes of its sessions, once the connection is over and somebody asked."
+    _rows_of: dict[int, list[int]] | None = field(default=None, repr=False, compare=False)
+    "MSRP session index -> positions of its rows, likewise."
 
     @property
     def name(self) -> str:
@@ -87,18 +91,44 @@ class Connection:
         return self.ended is not None
 
     def session_ids(self) -> set[str]:
-        found = {each.client_session_id for each in self.sessions} | {each.server_session_id for each in self.sessions}
-        found.discard("")
+        return set(self._by_session_id())
+
+    def sessions_with(self, session_ids: set[str]) -> dict[int, int]:
+        """The MSRP sessions (indexes) that have some of these session-ids, and how many of them: 1 or 2."""
+        numbers = self._by_session_id()
+        found: dict[int, int] = {}
+        for session_id in numbers.keys() & session_ids:
+            for number in numbers[session_id]:
+                found[number] = found.get(number, 0) + 1
         return found
+
+    def _by_session_id(self) -> dict[str, list[int]]:
+        numbers = self._numbers
+        if numbers is None:
+            numbers = self._numbers = {}
+            for number, each in enumerate(self.sessions):
+                for session_id in {each.client_session_id, each.server_session_id}:
+                    if session_id:
+                        numbers.setdefault(session_id, []).append(number)
+        return numbers
 
     def entries(self, wanted: set[int]) -> list[TimelineEntry]:
         """Its timeline: the rows of the connection itself, and of these MSRP sessions."""
         flows = (self.client, self.server)
         rows = self.rows
         if len(wanted) < len(self.sessions):
-            rows = [row for row in rows if row[5] < 0 or row[5] in wanted]
+            rows = self._rows_with(wanted)
         make = TimelineEntry
         return [make(time, frames, protocol, flows[way], summary) for time, frames, way, protocol, summary, _ in rows]
+
+    def _rows_with(self, wanted: set[int]) -> list[Row]:
+        """The rows of some sessions; thousands may share a connection, so not each of them looks at all rows."""
+        if self._rows_of is None:
+            self._rows_of = {}
+            for position, row in enumerate(self.rows):
+                self._rows_of.setdefault(row[5], []).append(position)
+        positions = [position for index in (-1, *wanted) for position in self._rows_of.get(index, ())]
+        return [self.rows[position] for position in sorted(positions)]
 
     def to_wire(self) -> tuple[object, ...]:
         """As plain tuples that `marshal` can carry between processes of one run."""

@@ -8,7 +8,9 @@ is another life.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from analyzer.conversations.h248_transactions import CommandPair, Transaction, TransactionTable, pair_commands
 from analyzer.conversations.media import MediaEnd, announced_ends
@@ -29,6 +31,10 @@ FROM_CONTROLLER = frozenset(
 
 CHANGES = frozenset({CommandName.ADD, CommandName.MOVE, CommandName.MODIFY, CommandName.SUBTRACT})
 "Commands whose failure is a failure of the leg; an audit that finds nothing is none."
+
+
+MAX_MEANT = 256
+"How many terminations of a context a wildcard is followed to, unless it subtracts them."
 
 
 @dataclass(slots=True)
@@ -85,7 +91,7 @@ class TerminationTable:
     def __init__(self) -> None:
         self.transactions = TransactionTable()
         self._live: dict[tuple[str, int, str], Termination] = {}
-        self._contexts: dict[tuple[str, int], set[str]] = defaultdict(set)
+        self._contexts: dict[tuple[str, int], dict[str, None]] = defaultdict(dict)
         self._context_life: dict[tuple[str, int], int] = {}
         self._lives_begun = 0
         self.controllers: dict[str, set[str]] = defaultdict(set)
@@ -137,15 +143,15 @@ class TerminationTable:
         """The live terminations that a wildcard means (H.248.1 clause 6.2.2)."""
         if pair.context_id in (CHOOSE_CONTEXT, ALL_CONTEXTS):
             return []
-        known = self._contexts.get((gateway, pair.context_id), set())
-        found: list[str] = []
-        for wanted in command.termination_ids:
-            if wanted == "*":
-                return sorted(known)
-            if "*" in wanted:
-                head = wanted.partition("*")[0].lower()
-                found.extend(sorted(name for name in known if name.lower().startswith(head)))
-        return found
+        names: Iterable[str] = self._contexts.get((gateway, pair.context_id), ())
+        if command.name != CommandName.SUBTRACT:
+            # A Subtract ends them, so their Adds have paid for it; all else could be said of all again and again.
+            names = islice(names, MAX_MEANT)
+        known = list(names)
+        heads = {wanted.partition("*")[0].lower() for wanted in command.termination_ids if "*" in wanted}
+        if "" in heads:
+            return known
+        return [name for name in known if any(map(name.lower().startswith, heads))]
 
     def _note(self, gateway: str, controller: str, name: str, pair: CommandPair) -> None:
         transaction = pair.transaction
@@ -163,7 +169,7 @@ class TerminationTable:
             if context not in self._contexts:
                 self._lives_begun += 1
                 self._context_life[context] = self._lives_begun
-            self._contexts[context].add(name)
+            self._contexts[context][name] = None
             life.context_life = self._context_life[context]
             self.fresh.append(life)
         if is_add:
@@ -179,7 +185,7 @@ class TerminationTable:
             self._live.pop(key, None)
             names = self._contexts.get((gateway, pair.context_id))
             if names is not None:
-                names.discard(name)
+                names.pop(life.termination_id, None)
                 if not names:
                     del self._contexts[(gateway, pair.context_id)]
                     del self._context_life[(gateway, pair.context_id)]

@@ -50,10 +50,12 @@ def assemble_session(
     for life, link in link_terminations(correlator.termination_index, ends, first, last):
         terminations.append(life)
         links.append(link)
+    taken = {id(life) for life in terminations}
     for life in list(terminations):
         # The other side of the gateway where it is no media end of IP: it can belong to no other session.
         for mate in correlator.mates(life):
-            if not mate.local and not mate.remote and mate not in terminations:
+            if id(mate) not in taken:
+                taken.add(id(mate))
                 terminations.append(mate)
                 reason = f"same context as {life.termination_id}"
                 links.append(Link(f"h248 {mate.name} at {mate.gateway}", reason, Confidence.LIKELY))

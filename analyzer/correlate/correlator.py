@@ -47,6 +47,7 @@ class Correlator:
         self._lives: OrderedDict[int, Termination] = OrderedDict()
         self._connections: OrderedDict[int, Connection] = OrderedDict()
         self._context_mates: dict[tuple[str, int], dict[int, Termination]] = defaultdict(dict)
+        "Terminations without a media end of IP, by their context."
         self._quiet: deque[tuple[int, str]] = deque()
         self.open_ports: Counter[tuple[str, int]] = Counter()
         "Ends of the connections that are still open, by address and port."
@@ -95,6 +96,7 @@ class Correlator:
             self._context_mates[(life.gateway, life.context_life)][id(life)] = life
         for life in table.changed:
             self.termination_index.add(life, *_termination_keys(life))
+            self._forget_mate(life)
         table.fresh.clear()
         table.changed.clear()
         for transaction in table.outside:
@@ -203,11 +205,7 @@ class Correlator:
         for life in session.terminations:
             self._lives.pop(id(life), None)
             self.termination_index.remove(life, *_termination_keys(life))
-            mates = self._context_mates.get((life.gateway, life.context_life))
-            if mates is not None:
-                mates.pop(id(life), None)
-                if not mates:
-                    del self._context_mates[(life.gateway, life.context_life)]
+            self._forget_mate(life)
         for part in session.connections:
             connection = part.connection
             connection.claimed |= part.session_indexes
@@ -220,10 +218,16 @@ class Correlator:
         self._connections.pop(id(connection), None)
         self.connection_index.remove(connection, connection.session_ids(), _ports_of(connection.client))
 
+    def _forget_mate(self, life: Termination) -> None:
+        mates = self._context_mates.get((life.gateway, life.context_life))
+        if mates is not None:
+            mates.pop(id(life), None)
+            if not mates:
+                del self._context_mates[(life.gateway, life.context_life)]
+
     def mates(self, life: Termination) -> list[Termination]:
-        """The other terminations of its context that no session has taken yet."""
-        found = self._context_mates.get((life.gateway, life.context_life), {})
-        return [each for each in found.values() if each is not life]
+        """The terminations of its context that are no media end of IP and that no session has taken yet."""
+        return list(self._context_mates.get((life.gateway, life.context_life), {}).values())
 
 
 def _termination_keys(life: Termination) -> tuple[list[str], list[tuple[str, int]]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import islice
 from typing import Generic, TypeVar
 
 from analyzer.conversations.media import MediaEnd
@@ -49,8 +50,8 @@ class EndIndex(Generic[T]):
         return list(self._by_session_id.get(session_id, {}).values()) if session_id else []
 
     def by_port(self, address: str, port: int) -> list[T]:
-        found = list(self._by_port.get((address, port), {}).values())
-        return found[-MAX_AT_ONE_PORT:]
+        found = self._by_port.get((address, port))
+        return list(islice(reversed(found.values()), MAX_AT_ONE_PORT))[::-1] if found else []
 
     def candidates(self, end: MediaEnd) -> list[T]:
         """What may belong to this end: by session-id where that finds something, else by address and port."""

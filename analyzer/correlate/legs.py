@@ -5,20 +5,22 @@ The IMS charging identity (RFC 7315 section 5.6) and the Session-ID (RFC 7989) p
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 from dissectors.sip import SipMessage
 
 MAX_LEGS = 8
 "An identity that more calls share than a call can have legs is none: some equipment writes a constant."
 
 
+_Table = dict[str, set[str] | None]
+"Calls by identity; None for one that is no identity, and stays none when its calls are gone."
+
+
 class LegTable:
     """Which calls carry the same ICID or Session-ID."""
 
     def __init__(self) -> None:
-        self._icid: dict[str, set[str]] = defaultdict(set)
-        self._uuid: dict[str, set[str]] = defaultdict(set)
+        self._icid: _Table = {}
+        self._uuid: _Table = {}
         self._keys: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._gone: set[str] = set()
 
@@ -31,9 +33,9 @@ class LegTable:
         uuids = tuple(each for each in both if each.strip("0")) if both else ()
         self._keys[call_id] = (icid, uuids)
         if icid:
-            self._icid[icid].add(call_id)
+            _enter(self._icid, icid, call_id)
         for uuid in uuids:
-            self._uuid[uuid].add(call_id)
+            _enter(self._uuid, uuid, call_id)
 
     def others(self, call_id: str) -> dict[str, str]:
         """The other calls that share an identity with this one, each with the reason."""
@@ -49,9 +51,8 @@ class LegTable:
         return found
 
     @staticmethod
-    def _family(table: dict[str, set[str]], key: str) -> list[str]:
-        members = table.get(key, ())
-        return sorted(members) if len(members) <= MAX_LEGS else []
+    def _family(table: _Table, key: str) -> list[str]:
+        return sorted(table.get(key) or ())
 
     def forget(self, call_id: str) -> None:
         """The call was handed out; its partners keep knowing it as long as they are here themselves."""
@@ -68,7 +69,15 @@ class LegTable:
             self._gone -= family
 
 
-def _discard(table: dict[str, set[str]], key: str, member: str) -> None:
+def _enter(table: _Table, key: str, member: str) -> None:
+    members = table.setdefault(key, set())
+    if members is not None:
+        members.add(member)
+        if len(members) > MAX_LEGS:
+            table[key] = None
+
+
+def _discard(table: _Table, key: str, member: str) -> None:
     members = table.get(key)
     if members is not None:
         members.discard(member)

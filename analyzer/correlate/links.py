@@ -24,7 +24,8 @@ def link_terminations(
 ) -> list[tuple[Termination, Link]]:
     """The terminations whose Local or Remote is one of these ends."""
     found: dict[int, tuple[Termination, set[str]]] = {}
-    for end in ends:
+    # Offers of one call mostly repeat each other.
+    for end in {(each.session_id, each.address, each.port): each for each in ends}.values():
         for life in index.candidates(end):
             if life.started > last + SLACK_NS or (life.ended or life.last) < first - SLACK_NS:
                 continue
@@ -60,8 +61,8 @@ def link_connections(
     ports = {(end.address, end.port) for end in ends if end.port and end.address}
     addresses = {end.address for end in ends if end.address}
     candidates: dict[int, Connection] = {}
-    for end in ends:
-        for connection in (*index.by_session_id(end.session_id), *index.by_port(end.address, end.port)):
+    for found in (*map(index.by_session_id, session_ids), *(index.by_port(*port) for port in ports)):
+        for connection in found:
             candidates[id(connection)] = connection
     linked = []
     for connection in candidates.values():
@@ -78,31 +79,27 @@ def _match_connection(
     connection: Connection, session_ids: set[str], ports: set[tuple[str, int]], addresses: set[str]
 ) -> tuple[ConnectionPart, Link] | None:
     flow = connection.client
-    client_end, server_end = (flow.src_ip, flow.sport), (flow.dst_ip, flow.dport)
-    at_ends = (client_end in ports) + (server_end in ports)
-    at_addresses = (flow.src_ip in addresses) + (flow.dst_ip in addresses)
-    name = connection.name
     if connection.sessions:
-        indexes: set[int] = set()
-        best = 0
-        for number, session in enumerate(connection.sessions):
-            ids = {session.client_session_id, session.server_session_id} - {""}
-            same = len(ids & session_ids)
-            if same and number not in connection.claimed:
-                indexes.add(number)
-                best = max(best, same)
+        same = connection.sessions_with(session_ids)
+        indexes = same.keys() - connection.claimed
         if not indexes:
             return None
+        best = max(same[index] for index in indexes)
+        at_addresses = flow.src_ip in addresses or flow.dst_ip in addresses
         if best == 2 or at_addresses:
             confidence = Confidence.CERTAIN
         else:
             confidence = Confidence.LIKELY
         where = "" if at_addresses else "; addresses differ from the SDP (NAT or relay)"
         reason = f"{'both MSRP session-ids' if best == 2 else 'MSRP session-id'} of the SDP{where}"
-        return ConnectionPart(connection, indexes), Link(name, reason, confidence)
+        return ConnectionPart(connection, indexes), Link(connection.name, reason, confidence)
     if connection.protocol not in ("", "tls"):
         return None
-    if at_ends == 2 or (at_ends == 1 and at_addresses == 2):
+    client_end, server_end = (flow.src_ip, flow.sport), (flow.dst_ip, flow.dport)
+    at_ends = (client_end in ports) + (server_end in ports)
+    at_addresses = flow.src_ip in addresses and flow.dst_ip in addresses
+    name = connection.name
+    if at_ends == 2 or (at_ends == 1 and at_addresses):
         confidence = Confidence.CERTAIN if at_ends == 2 else Confidence.LIKELY
         return ConnectionPart(connection, set()), Link(name, "addresses and ports of the SDP", confidence)
     if at_ends == 1 and server_end in ports:
