@@ -21,8 +21,8 @@ CHUNK = 2048
 MRFPS = (("192.0.2.20", "203.0.113.5"), ("192.0.2.21", "203.0.113.6"))
 "H.248 and MSRP address of each."
 H248_PORT = 2944
-DYNAMIC_PORTS = 16_000
-"Ports from 65535 down that MSRP uses: those that nobody can register (RFC 6335 section 6)."
+DYNAMIC_PORTS = 8_000
+"Ports from 65535 down that MSRP uses; below, tshark takes some for other protocols whatever is in them."
 TEXT = """
 the site north south rectifier alarm fibre was replaced cut on Monday who has the figures of last week please look
 before nine traffic moved to second MRFP capacity busy hour Grüße aus Köln agenda meeting minutes next call yes no

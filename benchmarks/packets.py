@@ -75,7 +75,7 @@ def tcp(client: End, server: End, sequence: tuple[int, int], writes: Iterable[Wr
     """The segments of one connection in order of time, numbered (RFC 9293); a write may take several segments.
 
     A later write of the same end never overtakes an earlier one's segments. Every segment acknowledges all that the
-    other end has sent by then, so few pure ACKs are needed; one that is written is left out if it would say nothing new.
+    other end has sent by then, so few pure ACKs are needed; one that would say nothing new is left out.
     """
     segments: list[tuple[int, bool, int, bytes]] = []
     free = {True: 0, False: 0}
