@@ -18,18 +18,6 @@ _WANTED, _H248, _GTP_U, _VXLAN, _GENEVE, _L2TP, _SCTP = (1 << i for i in range(7
 _CARRIERS = _GTP_U | _VXLAN | _GENEVE | _L2TP | _SCTP
 _PORTS = {2944: _H248, 2945: _H248, 2152: _GTP_U, 4789: _VXLAN, 6081: _GENEVE, 1701: _L2TP, 9899: _SCTP}
 
-SIP_WORDS = np.array(
-    [
-        int.from_bytes(word, "big")
-        for word in (
-            *(b"SIP/", b"INVI", b"ACK ", b"BYE ", b"CANC", b"OPTI", b"REGI", b"PRAC", b"UPDA", b"INFO"),
-            *(b"SUBS", b"NOTI", b"REFE", b"MESS", b"PUBL"),
-        )
-    ],
-    np.int64,
-)
-"""First four octets of SIP messages: only who reads them depends on it, not whether they are read."""
-
 
 def udp_payload(octets: Octets, cut: Cut) -> tuple[Mask, Cut]:
     """Which UDP lengths are possible, and the payloads. Length 0: a jumbogram (RFC 2675), or hardware fills it in."""
@@ -38,17 +26,12 @@ def udp_payload(octets: Octets, cut: Cut) -> tuple[Mask, Cut]:
 
 
 class DatagramPicker:
-    """Picks the datagrams worth reading.
+    """Picks the datagrams worth reading; `mine` is False in a lane that hands out none, and only opens tunnels."""
 
-    Of two lanes the second (`lane` 1) hands out what starts like SIP, the first all else; of more, the first has all.
-    """
+    __slots__ = ("_mine", "_ports")
 
-    __slots__ = ("_lane", "_lanes", "_mine", "_ports")
-
-    def __init__(self, wanted_ports: Iterable[int], lane: int = 0, lanes: int = 1) -> None:
-        self._lane = lane
-        self._lanes = lanes
-        self._mine = lane == 0
+    def __init__(self, wanted_ports: Iterable[int], mine: bool) -> None:
+        self._mine = mine
         self._ports = np.zeros(65536, np.int64)
         for port, kind in _PORTS.items():
             self._ports[port] = kind
@@ -69,7 +52,7 @@ class DatagramPicker:
             found, ports, known = narrowed(found, legible), ports[legible], known[legible]
         word = octets.u32(found.cut.start + 8)
         likely = (known & _CARRIERS) != 0
-        if self._mine or self._lanes == 2:
+        if self._mine:
             likely = (known != 0) | ((word & 0x80808080) == 0)
         walk.drop(OTHER, found.cut.packet[~likely])
         found, ports, known, word = narrowed(found, likely), ports[likely], known[likely], word[likely]
@@ -91,10 +74,6 @@ class DatagramPicker:
         wanted = text_looking(word) | ((known & _WANTED) != 0) | (((known & _H248) != 0) & (word >> 24 == 0x30))
         wanted &= rest & (word >> 30 != 2)  # version 2: RTP and RTCP (RFC 3550 section 5.1)
         walk.drop(OTHER, found.cut.packet[rest & ~wanted])
-        if self._lanes == 2:
-            ours = np.isin(word, SIP_WORDS) == (self._lane == 1)
-            walk.drop(NOT_OURS, found.cut.packet[wanted & ~ours])
-            wanted &= ours
         return columns + self._rows(source, narrowed(found, wanted), ports[wanted], payload.where(wanted), walk)
 
     def sctp(self, source: Source, found: Payload, walk: Walk, cut: Cut | None = None) -> list[Columns]:
@@ -143,13 +122,12 @@ class DatagramPicker:
         walk.drop(link.MALFORMED, found.cut.packet[~good])
         walk.drop(link.TRUNCATED, found.cut.packet[cut_off & ~wanted])
         walk.drop(OTHER, found.cut.packet[good & ~cut_off & ~wanted])
-        if not self._mine:
-            walk.drop(NOT_OURS, found.cut.packet[wanted])
-            return []
         return self._rows(source, narrowed(found, wanted), ports[wanted], payload.where(wanted), walk)
 
-    @staticmethod
-    def _rows(source: Source, found: Payload, ports: Ints, payload: Cut, walk: Walk) -> list[Columns]:
+    def _rows(self, source: Source, found: Payload, ports: Ints, payload: Cut, walk: Walk) -> list[Columns]:
+        if not self._mine:
+            walk.drop(NOT_OURS, payload.packet)
+            return []
         if not len(ports):
             return []
         octets = source.octets

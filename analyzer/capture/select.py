@@ -67,7 +67,7 @@ class Selector:
             raise ValueError(f"lane {lane} of {lanes}")
         self._lane = lane
         self._owner = lane_table(lanes, shares)
-        self._picker = DatagramPicker(udp_ports, lane, lanes)
+        self._picker = DatagramPicker(udp_ports, lane == 0)
         self._judge = FlowJudge()
         self._account: Counter[str] = Counter()
         self._reassembler = fragments.Reassembler()
