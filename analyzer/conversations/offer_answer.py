@@ -7,12 +7,21 @@ shuffled gives the same exchanges. Forked answers are told apart by the To tag.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import attrgetter
 
 from analyzer.conversations.media import MediaEnd, announced_ends
 from analyzer.model import Message
 from dissectors.sdp import SessionDescription, decode_sdp
 from dissectors.sip import SipMessage
+
+Transaction = tuple[str, int, str]
+"""Method, CSeq number, From tag: one request and its responses, on whichever hop."""
+Fork = tuple[str, int, str, str]
+"""The same with the To tag: who answered."""
+
+CARRIERS = frozenset({"INVITE", "UPDATE", "PRACK", "ACK"})
+"""Methods whose SDP is an offer or an answer (RFC 6337 section 2.2); in OPTIONS it only tells capabilities."""
 
 
 @dataclass(slots=True)
@@ -30,97 +39,195 @@ class Described:
 
 @dataclass(slots=True)
 class Exchange:
-    """An offer and, where the capture holds it, its answer."""
+    """An offer and its answer; one of the two is None where the capture does not hold it."""
 
     offer: Described | None
     answer: Described | None
     to_tag: str = ""
     "Which fork answered; empty when there is no answer."
     rejected: int = 0
-    "The final status that refused the offer, or 0."
+    "The final status that refused the offer, or 0; an answer beside it was only early media."
+    confirmed: bool = False
+    "This fork accepted with a 2xx."
+    offer_copies: list[Described] = field(default_factory=list)
+    "The same offer sent again or seen on another hop, where a border gateway may have rewritten it."
+    answer_copies: list[Described] = field(default_factory=list)
+    "The same for the answer; also the early answers that the 2xx replaced."
 
-
-def described(message: Message) -> Described | None:
-    """The message with its SDP, or None when it has none."""
-    octets = message.decoded.sdp()
-    return Described(message, octets, announced_ends(octets)) if octets is not None else None
+    def parts(self) -> list[tuple[str, Described]]:
+        """Every description of the exchange that differs from those before it, with `offerer` or `answerer`."""
+        found: list[tuple[str, Described]] = []
+        for who, first, copies in (
+            ("offerer", self.offer, self.offer_copies),
+            ("answerer", self.answer, self.answer_copies),
+        ):
+            if first is None:
+                continue
+            found.append((who, first))
+            if copies:
+                seen = {first.octets}
+                for each in copies:
+                    if each.octets not in seen:
+                        seen.add(each.octets)
+                        found.append((who, each))
+        return found
 
 
 def exchanges(messages: Iterable[Message]) -> list[Exchange]:
     """Pair the offers and answers of one call, in the order of the offers."""
-    requests: list[Message] = []
-    responses: list[Message] = []
-    for message in messages:
-        (requests if message.decoded.is_request else responses).append(message)
-
-    found: dict[tuple[str, int, str], Exchange] = {}
-    # Requests that may carry an offer; ACK and PRACK come after, since they may answer one made in a response.
-    late: list[Described] = []
-    for message in requests:
-        part = described(message)
-        if part is None:
-            continue
+    pairing = _Pairing()
+    answers: list[Message] = []
+    acknowledging: list[Message] = []
+    later: list[Message] = []
+    for message in sorted(messages, key=attrgetter("time", "frames")):
         sip: SipMessage = message.decoded
-        if sip.method in ("ACK", "PRACK"):
-            late.append(part)
+        method = sip.method
+        if method not in CARRIERS:
             continue
-        # A retransmission, or the same request on the next hop, is the same offer.
-        found.setdefault((sip.method, sip.cseq, sip.from_tag), Exchange(part, None))
-
-    forks: dict[tuple[str, int, str, str], Exchange] = {}
-    for message in responses:
-        sip = message.decoded
-        offer = found.get((sip.method, sip.cseq, sip.from_tag))
-        if sip.status >= 300:
-            if offer is not None and offer.answer is None:
-                offer.rejected = sip.status
-            continue
-        part = described(message)
-        if part is None:
-            continue
-        key = (sip.method, sip.cseq, sip.from_tag, sip.to_tag)
-        if offer is not None:
-            _answer(forks, key, offer, part)
+        if not sip.is_request:
+            (answers if method == "INVITE" else later).append(message)
+        elif method in ("ACK", "PRACK"):
+            acknowledging.append(message)
         else:
-            # No offer in the request: the response offers (RFC 3261 section 13.2.1), once per fork.
-            forks.setdefault(key, Exchange(part, None, to_tag=sip.to_tag))
+            pairing.request(message)
+    # What an ACK or a PRACK carries depends on the responses to INVITE, what a response to PRACK carries on the PRACK.
+    if acknowledging:
+        pairing.answered_late = {
+            (each.decoded.cseq, each.decoded.from_tag, each.decoded.to_tag)
+            for each in acknowledging
+            if each.decoded.method == "ACK" and each.decoded.sdp() is not None
+        }
+    for message in answers:
+        pairing.response(message)
+    for message in acknowledging:
+        pairing.acknowledgement(message)
+    for message in later:
+        pairing.response(message)
+    return pairing.result()
 
-    for part in late:
-        sip = part.message.decoded
-        cseq = sip.rack[1] if sip.method == "PRACK" and sip.rack is not None else sip.cseq
-        made = forks.get(("INVITE", cseq, sip.from_tag, sip.to_tag))
-        if (
-            made is not None
-            and made.answer is None
-            and made.offer is not None
-            and not made.offer.message.decoded.is_request
-        ):
-            made.answer = part
+
+class _Pairing:
+    """The exchanges of one call while they are put together."""
+
+    def __init__(self) -> None:
+        self.offers: dict[Transaction, Exchange] = {}
+        self.forks: dict[Fork, Exchange] = {}
+        self.asked: set[Transaction] = set()
+        "Requests seen, with or without an offer."
+        self.answered_late: set[tuple[int, str, str]] = set()
+        "CSeq number and tags of the ACKs with SDP: the response they acknowledge made the offer."
+        self.accepted: set[Fork] = set()
+        self.refused: dict[Transaction, tuple[int, str]] = {}
+        "Last final status of 300 or more, and its To tag."
+
+    def request(self, message: Message) -> None:
+        sip: SipMessage = message.decoded
+        key = (sip.method, sip.cseq, sip.from_tag)
+        self.asked.add(key)
+        octets = sip.sdp()
+        if octets is None:
+            return
+        known = self.offers.get(key)
+        if known is None:
+            self.offers[key] = Exchange(Described(message, octets, announced_ends(octets)), None)
+        else:
+            # A retransmission, or the same request on the next hop, is the same offer.
+            assert known.offer is not None
+            known.offer_copies.append(_copy(message, octets, known.offer))
+
+    def response(self, message: Message) -> None:
+        sip: SipMessage = message.decoded
+        key = (sip.method, sip.cseq, sip.from_tag)
+        if sip.status >= 300:
+            self.refused[key] = (sip.status, sip.to_tag)
+            return
+        fork_key = (*key, sip.to_tag)
+        if sip.status >= 200:
+            self.accepted.add(fork_key)
+        octets = sip.sdp()
+        if octets is None:
+            return
+        fork = self.forks.get(fork_key)
+        offer = self.offers.get(key)
+        if fork is not None:
+            self._again(fork, message, octets)
+        elif offer is not None:
+            answer = Described(message, octets, announced_ends(octets))
+            self.forks[fork_key] = Exchange(offer.offer, answer, sip.to_tag, offer_copies=offer.offer_copies)
+        else:
+            # A response to an INVITE without SDP offers (RFC 3261 section 13.2.1), once per fork.
+            part = Described(message, octets, announced_ends(octets))
+            offers = sip.method == "INVITE" and (key in self.asked or (sip.cseq, *fork_key[2:]) in self.answered_late)
+            self.forks[fork_key] = Exchange(part, None, sip.to_tag) if offers else Exchange(None, part, sip.to_tag)
+
+    @staticmethod
+    def _again(fork: Exchange, message: Message, octets: bytes) -> None:
+        """A later SDP of the same fork: it repeats the first, unless that came unreliably and this is the 2xx.
+
+        An unreliable 18x is a preview of the answer (RFC 3261 section 13.2.1); what a reliable one says stands
+        (RFC 3262 section 5).
+        """
+        offered = fork.answer is None
+        known = fork.offer if offered else fork.answer
+        assert known is not None
+        part = _copy(message, octets, known)
+        copies = fork.offer_copies if offered else fork.answer_copies
+        early: SipMessage = known.message.decoded
+        if early.status < 200 <= message.decoded.status and early.rseq is None:
+            copies.append(known)
+            if offered:
+                fork.offer = part
+            else:
+                fork.answer = part
+        else:
+            copies.append(part)
+
+    def acknowledgement(self, message: Message) -> None:
+        """An ACK or a PRACK: it answers what the response offered; a PRACK may offer otherwise (RFC 3262 section 5)."""
+        sip: SipMessage = message.decoded
+        octets = sip.sdp()
+        if octets is None:
+            return
+        rack = sip.rack if sip.method == "PRACK" else None
+        fork = self.forks.get(("INVITE", rack[1] if rack is not None else sip.cseq, sip.from_tag, sip.to_tag))
+        offer = fork.offer.message.decoded if fork is not None and fork.offer is not None else None
+        if offer is not None and sip.method == "PRACK" and (rack is None or offer.rseq != rack[0]):
+            offer = None
+        if fork is not None and offer is not None and not offer.is_request:
+            if fork.answer is None:
+                fork.answer = Described(message, octets, announced_ends(octets))
+            else:
+                fork.answer_copies.append(_copy(message, octets, fork.answer))
         elif sip.method == "PRACK":
-            found.setdefault((sip.method, sip.cseq, sip.from_tag), Exchange(part, None))
+            self.request(message)
 
-    answered = {id(fork.offer) for fork in forks.values()}
-    result = [exchange for exchange in found.values() if id(exchange.offer) not in answered]
-    result.extend(forks.values())
-    result.sort(key=_time)
-    return result
+    def result(self) -> list[Exchange]:
+        accepted = {key[:3] for key in self.accepted}
+        for fork_key, fork in self.forks.items():
+            fork.confirmed = fork_key in self.accepted
+            status, to_tag = self.refused.get(fork_key[:3], (0, ""))
+            # One fork may have refused while another accepted (RFC 3261 section 16.7).
+            if status and not fork.confirmed and (to_tag == fork.to_tag or fork_key[:3] not in accepted):
+                fork.rejected = status
+        answered = {fork_key[:3] for fork_key in self.forks}
+        found = list(self.forks.values())
+        for key, offer in self.offers.items():
+            if key not in answered:
+                if key not in accepted:
+                    offer.rejected = self.refused.get(key, (0, ""))[0]
+                else:
+                    offer.confirmed = True
+                found.append(offer)
+        found.sort(key=_time)
+        return found
 
 
-def _answer(
-    forks: dict[tuple[str, int, str, str], Exchange], key: tuple[str, int, str, str], offer: Exchange, part: Described
-) -> None:
-    """The first SDP of a fork answers; a later one of the same fork repeats it, unless only the 200 counts.
-
-    An unreliable 18x is a preview of the answer (RFC 3261 section 13.2.1): the 2xx replaces it.
-    """
-    fork = forks.get(key)
-    if fork is None:
-        forks[key] = Exchange(offer.offer, part, to_tag=key[3])
-    elif fork.answer is not None and fork.answer.message.decoded.status < 200 <= part.message.decoded.status:
-        fork.answer = part
+def _copy(message: Message, octets: bytes, known: Described) -> Described:
+    """The description of another message; equal octets are not read again."""
+    return Described(message, octets, known.ends if octets == known.octets else announced_ends(octets))
 
 
-def _time(exchange: Exchange) -> tuple[int, int]:
+def _time(exchange: Exchange) -> tuple[int, tuple[int, ...], str]:
     first = exchange.offer or exchange.answer
     assert first is not None
-    return first.message.time, first.message.frames[0]
+    return first.message.time, first.message.frames, exchange.to_tag

@@ -18,6 +18,10 @@ from dissectors.sip import SipMessage, parse_name_addr
 
 CHALLENGES = (401, 407, 494)
 "Refusals that ask for another try (RFC 3261 section 22, RFC 3329): they do not end a call."
+IN_DIALOG = frozenset({"ACK", "BYE", "CANCEL", "PRACK", "UPDATE", "INFO"})
+"Methods that open nothing; alone they tell of a call begun before the capture."
+REPEATED = frozenset({"REGISTER", "OPTIONS", "PUBLISH"})
+"Methods that one user agent sends again and again under one Call-ID (RFC 3261 section 10.2)."
 
 
 @dataclass(slots=True)
@@ -37,28 +41,77 @@ class SipCall:
         self.messages: list[Message] = []
         self.first = 0
         self.last = 0
+        self.life = 1
+        "Counts the calls of this Call-ID, where one came again long after the end."
         self.over = False
-        "A BYE was answered, or the request that opened the call was refused or finished."
-        self._established = False
+        "Every dialog was ended, or the request that opened the call was refused or finished."
+        self.resting = False
+        "Nothing is open, and the same Call-ID is likely to come again: a registration, a challenged INVITE."
+        self.answered = False
+        "A response was seen."
+        self._tries: dict[str, int] = {}
+        "Every INVITE by its branch, with its final status or 0: forks and hops each have one."
+        self._dialogs: dict[tuple[str, str], bool] = {}
+        "Dialogs by their tags: still open?"
         self._facts: CallFacts | None = None
 
     def add(self, message: Message) -> None:
+        time = message.time
         if not self.messages:
-            self.first = message.time
+            self.first = self.last = time
+        elif time > self.last:
+            self.last = time
+        elif time < self.first:
+            self.first = time
         self.messages.append(message)
-        self.last = message.time
         self._facts = None
         sip: SipMessage = message.decoded
-        if sip.status >= 200:
-            method = sip.method
-            if method == "INVITE":
-                if sip.status < 300:
-                    self._established = True
-                    self.over = False
-                elif sip.status not in CHALLENGES and not self._established:
-                    self.over = True
-            elif method in ("BYE", "CANCEL") or (not self._established and method not in ("PRACK", "UPDATE", "INFO")):
-                self.over = True
+        if sip.status:
+            self.answered = True
+            if sip.status >= 200:
+                self._finished(sip)
+        elif sip.method == "INVITE":
+            if sip.branch not in self._tries:
+                self._tries[sip.branch] = 0
+                self.over = self.resting = False
+        elif not self._tries and not self._dialogs:
+            if sip.method in REPEATED:
+                self.resting = True
+            elif sip.method == "NOTIFY":
+                self.over = (sip.header("Subscription-State") or "").lower().startswith("terminated")
+
+    def _finished(self, sip: SipMessage) -> None:
+        """A final response came."""
+        method, status = sip.method, sip.status
+        if method == "INVITE":
+            self._tries[sip.branch] = status
+            if status < 300:
+                # A 2xx sent again after the BYE opens nothing.
+                self.over = self.resting = False
+                self._dialogs.setdefault(_tags(sip), True)
+            if not any(self._dialogs.values()) and 0 not in self._tries.values():
+                self.resting = status in CHALLENGES and not self._dialogs
+                self.over = not self.resting
+        elif method == "BYE":
+            if status not in CHALLENGES:
+                self._dialogs[_tags(sip)] = False
+                # A second fork is ended while the first goes on (RFC 3261 section 13.2.2.4).
+                self.over = not any(self._dialogs.values())
+        elif method == "CANCEL":
+            # The INVITE may be accepted all the same (RFC 3261 section 9.1), which undoes this.
+            self.over = self.over or not any(self._dialogs.values())
+        elif self._tries or self._dialogs or method in IN_DIALOG or method in REPEATED:
+            pass
+        elif status in CHALLENGES:
+            self.resting = True
+        elif method in ("SUBSCRIBE", "REFER"):
+            # Over with the NOTIFY that says so (RFC 6665 section 4.4.1); `Expires: 0` asks for the last one.
+            self.resting = False
+            self.over = self.over or status >= 300 or (sip.header("Expires") or "").strip() == "0"
+        elif method == "NOTIFY":
+            self.over = self.over or status >= 300
+        else:
+            self.over, self.resting = True, False
 
     @property
     def facts(self) -> CallFacts:
@@ -89,11 +142,16 @@ class CallFacts:
     focus_uri: str = ""
     "The conference URI: the Contact that carried `isfocus` (RFC 4579 section 5.2)."
     focus_is_caller: bool = False
+    focus_address: str = ""
+    "The IP address that sent it, on the hop beside the focus."
+    _focus_nearness: int = 0
     retransmissions: int = 0
 
     def __post_init__(self) -> None:
         seen: set[tuple[FlowKey, bytes]] = set()
         openings: dict[int, int] = {}
+        dialogs: dict[tuple[str, str], bool] = {}
+        self.method = self._opening_method()
         for message in self.messages:
             sip: SipMessage = message.decoded
             copy = (message.flow.key, sip.data)
@@ -101,39 +159,75 @@ class CallFacts:
                 self.retransmissions += 1
                 continue
             seen.add(copy)
-            self._follow(message, sip, openings)
+            self._follow(message, sip, openings, dialogs)
             # The plain search spares most messages the reading of all their header fields.
-            if not self.focus_uri and b"isfocus" in sip.data and sip.is_focus():
-                self.focus_uri = sip.contact_uri() or ""
-                caller_sent = sip.is_request == (sip.from_tag == self.caller.tag)
-                self.focus_is_caller = caller_sent
+            if b"isfocus" in sip.data and sip.is_focus():
+                self._note_focus(message, sip)
         if openings:
             self.status = openings[max(openings)]
+        if False in dialogs.values() and True not in dialogs.values():
+            self.ended = True
         self.exchanges = exchanges(self.messages)
 
-    def _follow(self, message: Message, sip: SipMessage, openings: dict[int, int]) -> None:
-        if not self.method and sip.method not in ("ACK", "BYE", "CANCEL", "PRACK"):
-            self.method = sip.method
+    def _opening_method(self) -> str:
+        """INVITE where there is one or something that only it brings about, else the first method."""
+        first = ""
+        for message in self.messages:
+            method: str = message.decoded.method
+            if method == "INVITE":
+                return method
+            if not first and method not in IN_DIALOG:
+                first = method
+        return first or "INVITE"
+
+    def _follow(
+        self, message: Message, sip: SipMessage, openings: dict[int, int], dialogs: dict[tuple[str, str], bool]
+    ) -> None:
+        method = sip.method
+        mine = method == self.method
+        if not self.caller.tag and (mine or self.opening is None):
             self._name_parties(sip)
-        if sip.is_request and sip.method == self.method and self.opening is None and not sip.to_tag:
+        if sip.is_request and mine and self.opening is None and not sip.to_tag:
             self.opening = message
             self.request_uri = sip.request_uri
             if self.caller.tag != sip.from_tag:
                 self._name_parties(sip)
+        if method == "BYE":
+            if sip.status not in CHALLENGES:
+                dialogs[_tags(sip)] = False
+        elif method == "INVITE" and 200 <= sip.status < 300:
+            dialogs.setdefault(_tags(sip), True)
+        elif method == "NOTIFY" and self.method in ("SUBSCRIBE", "REFER", "NOTIFY") and sip.is_request:
+            self.ended = (sip.header("Subscription-State") or "").lower().startswith("terminated")
         # Each REGISTER may have a From tag of its own; an INVITE of the other side is no try to open the call.
-        ours = sip.from_tag == self.caller.tag or self.method != "INVITE"
-        if sip.status >= 200 and sip.method == self.method and ours:
+        if not mine or (method == "INVITE" and sip.from_tag != self.caller.tag):
+            return
+        if sip.is_request:
+            if not self.established:
+                openings.setdefault(sip.cseq, 0)
+        elif sip.status >= 200:
             # A re-INVITE that is refused does not undo the call (RFC 3261 section 14.1).
             if not (self.established and sip.status >= 300):
                 openings[sip.cseq] = sip.status
             if sip.status < 300:
-                self.established = True
+                self.established = self.is_dialog
                 if not self.callee.tag:
                     self.callee.tag = sip.to_tag
             elif not self.established and sip.status not in CHALLENGES:
                 self.ended = True
-        if sip.method == "BYE":
-            self.ended = True
+
+    def _note_focus(self, message: Message, sip: SipMessage) -> None:
+        """Of several hops the one beside the focus counts: a request has the fewest Vias there, a response the most."""
+        vias = len(sip.header_list("Via"))
+        nearness = -vias if sip.is_request else vias
+        caller_sent = sip.is_request == (sip.from_tag == self.caller.tag)
+        if not self.focus_uri:
+            self.focus_uri = sip.contact_uri() or ""
+            self.focus_is_caller = caller_sent
+        elif nearness <= self._focus_nearness or caller_sent != self.focus_is_caller:
+            return
+        self._focus_nearness = nearness
+        self.focus_address = message.flow.src_ip
 
     def _name_parties(self, sip: SipMessage) -> None:
         self.caller = Party(_uri(sip, "From"), sip.from_tag)
@@ -147,10 +241,15 @@ class CallFacts:
         """Every announced media end: who announced it (`offerer`, `answerer`), the end, and in which message."""
         found: list[tuple[str, MediaEnd, Message]] = []
         for exchange in self.exchanges:
-            for who, part in (("offerer", exchange.offer), ("answerer", exchange.answer)):
-                if part is not None:
-                    found.extend((who, end, part.message) for end in part.ends)
+            for who, part in exchange.parts():
+                found.extend((who, end, part.message) for end in part.ends)
         return found
+
+
+def _tags(sip: SipMessage) -> tuple[str, str]:
+    """The two tags of a dialog, the same from either side."""
+    one, other = sip.from_tag, sip.to_tag
+    return (one, other) if one <= other else (other, one)
 
 
 def _uri(sip: SipMessage, name: str) -> str:
