@@ -67,7 +67,9 @@ class Numbers:
 
 
 @dataclass(slots=True)
-class _Participant:
+class Participant:
+    """One of those in a conference: the leg, its times, and what its TCP connection carries."""
+
     leg: Leg
     delay: int
     "Nanoseconds from a packet sent to the UE until its answer is seen beside the MRFP."
@@ -87,7 +89,7 @@ def conference(rng: random.Random, numbers: Numbers, start: int, epoch: int) -> 
     counts.conferences += 1
     counts.sessions += PARTICIPANTS
     counts.streams += PARTICIPANTS
-    people = _people(rng, numbers, start)
+    people = participants(rng, numbers, start)
     for person in people:
         yield from _joining(rng, numbers, person, person is people[0])
     for person in people:
@@ -103,7 +105,8 @@ def conference(rng: random.Random, numbers: Numbers, start: int, epoch: int) -> 
         yield from tcp(person.leg.mrfp, person.leg.ue, initial, person.writes)
 
 
-def _people(rng: random.Random, numbers: Numbers, start: int) -> list[_Participant]:
+def participants(rng: random.Random, numbers: Numbers, start: int) -> list[Participant]:
+    """Five people who join the next conference from `start` on, with names and numbers of their own."""
     chosen = numbers.counts.conferences % len(MRFPS)
     control, media = MRFPS[chosen]
     numbers.context[chosen] += 1
@@ -129,7 +132,7 @@ def _people(rng: random.Random, numbers: Numbers, start: int) -> list[_Participa
             f"ip/1/mb/{numbers.termination[chosen]}",
         )
         life = rng.randrange(20 * SECOND, 60 * SECOND)
-        people.append(_Participant(leg, rng.randrange(5 * MS, 40 * MS), time, time + life))
+        people.append(Participant(leg, rng.randrange(5 * MS, 40 * MS), time, time + life))
     return people
 
 
@@ -144,7 +147,7 @@ def _h248(leg: Leg, numbers: Numbers, time: int, request: bytes, reply: bytes) -
     yield time + 3 * MS, udp(leg.control, controller, reply)
 
 
-def _joining(rng: random.Random, numbers: Numbers, person: _Participant, first: bool) -> Iterator[Frame]:
+def _joining(rng: random.Random, numbers: Numbers, person: Participant, first: bool) -> Iterator[Frame]:
     leg, time, delay, counts = person.leg, person.joins, person.delay, numbers.counts
     transaction = numbers.next_transaction()
     counts.sip += 4
@@ -174,7 +177,7 @@ def _joining(rng: random.Random, numbers: Numbers, person: _Participant, first: 
         yield from _h248(leg, numbers, person.ready + 5 * SECOND, request, reply)
 
 
-def _leaving(numbers: Numbers, person: _Participant) -> Iterator[Frame]:
+def _leaving(numbers: Numbers, person: Participant) -> Iterator[Frame]:
     leg, time = person.leg, person.leaves
     numbers.counts.sip += 2
     yield time, udp(CSCF, MRFC, texts.request_in_dialog(leg, "BYE", 2))
@@ -195,7 +198,7 @@ def _leaving(numbers: Numbers, person: _Participant) -> Iterator[Frame]:
 
 
 def _exchange(
-    rng: random.Random, counts: Counts, person: _Participant, to_ue: bool, time: int, method: str, lines: str
+    rng: random.Random, counts: Counts, person: Participant, to_ue: bool, time: int, method: str, lines: str
 ) -> None:
     """A request without a body, and its 200."""
     transaction = _id(rng)
@@ -205,16 +208,16 @@ def _exchange(
     counts.msrp += 2
 
 
-def _answer_time(person: _Participant, to_ue: bool) -> int:
+def _answer_time(person: Participant, to_ue: bool) -> int:
     return person.delay if to_ue else 2 * MS
 
 
-def _ok(person: _Participant, to_ue: bool, transaction: str) -> bytes:
+def _ok(person: Participant, to_ue: bool, transaction: str) -> bytes:
     return texts.msrp_ok(person.leg, to_ue, transaction)
 
 
 def _say(
-    rng: random.Random, counts: Counts, speaker: _Participant, others: list[_Participant], time: int, clock: int
+    rng: random.Random, counts: Counts, speaker: Participant, others: list[Participant], time: int, clock: int
 ) -> None:
     """Something that a participant says at `time`, and what the MRFP makes of it."""
     kind = rng.random()
@@ -230,7 +233,7 @@ def _say(
 
 
 def _send(
-    rng: random.Random, counts: Counts, person: _Participant, to_ue: bool, time: int, bodies: list[bytes], report: bool
+    rng: random.Random, counts: Counts, person: Participant, to_ue: bool, time: int, bodies: list[bytes], report: bool
 ) -> None:
     """Messages sent to or by a participant, with their responses; a long one goes in chunks, several go together."""
     leg, statistics = person.leg, person.sent if to_ue else person.received

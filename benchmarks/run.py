@@ -179,7 +179,7 @@ def tables(results: list[Measured], memory: list[int], packets: list[int], judge
         (
             tabulate(rows, heads, colalign=right, disable_numparse=True),
             tabulate(judged, ["", "measured", "goal", ""], colalign=("left", "right", "left", "left")),
-            "Medians of the rounds, the commands in turn. memory: the whole process tree, shared pages once (PSS, sampled\n"
+            "Medians of rounds, the commands in turn. memory: whole process tree, shared pages once (PSS, sampled\n"
             "in a run of its own); largest: the largest single process (ru_maxrss).",
         )
     )
