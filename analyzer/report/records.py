@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analyzer.model import CaptureInfo, Coverage, TimelineEntry
-from analyzer.report.times import iso_time
+from analyzer.report.times import day_and_second, iso_time
 from analyzer.report.wireshark_filter import wireshark_filter
 
 if TYPE_CHECKING:
@@ -224,23 +224,28 @@ def entry_records(entries: Iterable[TimelineEntry], nodes: NodeTable) -> list[Re
     """Timeline lines; this runs once per message of the capture, so it looks up each flow once."""
     known: dict[int, tuple[str, str, str | None, str | None]] = {}
     records = []
-    for entry in entries:
-        flow = entry.flow
+    this_second = -1
+    clock = ""
+    for time, frames, protocol, flow, summary, step in entries:
+        second, fraction = divmod(time, 1_000_000_000)
+        if second != this_second:  # one look at the calendar for all entries of a second
+            this_second = second
+            clock = day_and_second(second)
         ends = known.get(id(flow))
         if ends is None:
             roles = nodes.role(flow.src_ip) or None, nodes.role(flow.dst_ip) or None
             ends = known[id(flow)] = (flow.src, flow.dst, *roles)
         records.append(
             {
-                "time": iso_time(entry.time),
-                "frames": entry.frames,
-                "protocol": entry.protocol,
+                "time": f"{clock}.{fraction:09d}Z" if clock else iso_time(time),
+                "frames": frames,
+                "protocol": protocol,
                 "src": ends[0],
                 "dst": ends[1],
                 "from_role": ends[2],
                 "to_role": ends[3],
-                "summary": entry.summary,
-                "step": entry.step,
+                "summary": summary,
+                "step": step,
             }
         )
     return records

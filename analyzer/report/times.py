@@ -11,6 +11,16 @@ def _second(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
+def day_and_second(second: int) -> str:
+    """`2026-01-01T12:00:00` for seconds since 1970 UTC; empty where the calendar has no such day."""
+    if second < 0:
+        return ""
+    try:
+        return _second(second)
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
 def iso_time(time: int | None) -> str | None:
     """`2026-01-01T12:00:00.123456789Z`, or None where there is no time."""
     if time is None or time < 0:
