@@ -41,9 +41,9 @@ $(BIN)/pip:
 	sh .ci/make-venv.sh $(PYTHON) $(VENV)
 
 $(READY): pyproject.toml | $(BIN)/pip
-	$(BIN)/pip install --quiet --editable .
+	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable .
 	touch $@
 
 $(READY_DEV): pyproject.toml | $(BIN)/pip
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable '.[dev]'
 	touch $@ $(READY)

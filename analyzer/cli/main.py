@@ -12,14 +12,20 @@ import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from analyzer.capture.errors import CaptureError
 from analyzer.report.printable import printable
+from analyzer.version import VERSION
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+BUILT_IN = {"analyze": "analyzer.cli.analyze:analyze"}
+"""Our own commands, also entry points: looking those up reads the metadata of every distribution installed."""
 COMMANDS = "mrfscope.commands"
 
 EXIT_FINDINGS = 1
@@ -54,11 +60,15 @@ class LazyGroup(click.Group):
         return sorted({*super().list_commands(ctx), *_entry_points()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        entry = _entry_points().get(cmd_name)
-        if entry is None:
-            return super().get_command(ctx, cmd_name)
         try:
-            command = entry.load()
+            if cmd_name in BUILT_IN:
+                module, _, name = BUILT_IN[cmd_name].partition(":")
+                command = getattr(import_module(module), name)
+            else:
+                entry = _entry_points().get(cmd_name)
+                if entry is None:
+                    return super().get_command(ctx, cmd_name)
+                command = entry.load()
         except Exception as error:
             return _broken(cmd_name, error)
         return command if isinstance(command, click.Command) else _broken(cmd_name, TypeError("not a click command"))
@@ -92,6 +102,8 @@ def abandon_stdout() -> None:
 
 
 def _entry_points() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
     return {entry.name: entry for entry in entry_points(group=COMMANDS)}
 
 
@@ -112,11 +124,8 @@ def _broken(name: str, error: Exception) -> click.Command:
 
 
 def tool_version() -> str:
-    """The version of the installed distribution."""
-    try:
-        return version("mrfscope")
-    except PackageNotFoundError:
-        return "unknown"
+    """The version of this distribution."""
+    return VERSION
 
 
 def _show_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
