@@ -1,7 +1,7 @@
 """The messages of one participant: SIP (RFC 3261, TS 24.229 headers), SDP, H.248 text, MSRP with CPIM.
 
 The flow is that of TS 23.333 clause 6.2.20.1, as in samples/tcp-dial-in; headers have the size that a core network
-gives them: an INVITE takes 1200 to 1400 octets.
+gives them: an INVITE takes 1250 to 1400 octets.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from benchmarks.packets import End
 MRFC: End = ("192.0.2.10", 5060)
 CSCF: End = ("192.0.2.5", 5060)
 NIL = "0" * 32
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK, SUBSCRIBE, NOTIFY, REFER, MESSAGE, INFO"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK, SUBSCRIBE, NOTIFY"
 CPM = "urn%3Aurn-7%3A3gpp-service.ims.icsi.oma.cpm.session"
 
 
@@ -79,7 +79,7 @@ def _via(leg: Leg, kind: str) -> str:
     return (
         f"Via: SIP/2.0/UDP {CSCF[0]}:{CSCF[1]};branch=z9hG4bKc{branch}\r\n"
         f"Via: SIP/2.0/UDP 192.0.2.3:5060;branch=z9hG4bKp{branch}\r\n"
-        f"Via: SIP/2.0/UDP {leg.ue[0]}:5060;branch=z9hG4bKu{branch};received={leg.ue[0]};rport=5060\r\n"
+        f"Via: SIP/2.0/UDP {leg.ue[0]}:5060;branch=z9hG4bKu{branch}\r\n"
     )
 
 
@@ -102,14 +102,17 @@ def invite(leg: Leg) -> bytes:
         f"m=message {port} TCP/MSRP *\r\na=setup:actpass\r\na=accept-types:message/cpim\r\n"
         f"a=accept-wrapped-types:text/plain image/png\r\na=path:{leg.ue_path}\r\na=msrp-cema\r\n"
     )
+    # Not all UEs send the same headers.
+    make = int(leg.branch[0], 16)
+    access = "P-Access-Network-Info: 3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=2620100451b60d01\r\n" if make & 3 else ""
+    agent = f"Supported: timer, 100rel, gruu\r\nUser-Agent: ue-{make}/2.4\r\n" if make & 4 else "Supported: timer\r\n"
     head = (
         f"INVITE {leg.conference} SIP/2.0\r\n{_via(leg, 'i')}Max-Forwards: 67\r\n"
         f"Record-Route: <sip:{CSCF[0]}:{CSCF[1]};lr>\r\n{_dialog(leg, '', '1 INVITE')}"
         f'Contact: <sip:{leg.user}@{address}:5060>;+g.3gpp.icsi-ref="{CPM}"\r\n'
         f'P-Asserted-Identity: "{leg.user}" <sip:{leg.user}@ims.example.net>\r\n'
-        f'P-Charging-Vector: icid-value="{leg.icid}";icid-generated-at=192.0.2.3;orig-ioi=ims.example.net\r\n'
-        "P-Access-Network-Info: 3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=2620100451b60d01\r\n"
-        f"{_session(leg.session_id_ue, NIL)}Allow: {ALLOW}\r\nSupported: timer, 100rel, gruu\r\n"
+        f'P-Charging-Vector: icid-value="{leg.icid}";orig-ioi=ims.example.net\r\n'
+        f"{access}{_session(leg.session_id_ue, NIL)}Allow: {ALLOW}\r\n{agent}"
         "Session-Expires: 1800;refresher=uac\r\nContent-Type: application/sdp\r\n"
     )
     return f"{head}Content-Length: {len(sdp)}\r\n\r\n{sdp}".encode()
@@ -146,7 +149,7 @@ def request_in_dialog(leg: Leg, method: str, cseq: int) -> bytes:
     return (
         f"{method} {leg.conference} SIP/2.0\r\n{_via(leg, kind)}Max-Forwards: 67\r\n"
         f"{_dialog(leg, ';tag=' + leg.to_tag, f'{cseq} {method}')}"
-        f'P-Charging-Vector: icid-value="{leg.icid}";icid-generated-at=192.0.2.3;orig-ioi=ims.example.net\r\n'
+        f'P-Charging-Vector: icid-value="{leg.icid}";orig-ioi=ims.example.net\r\n'
         f"{_session(leg.session_id_ue, leg.session_id_mrfc)}Content-Length: 0\r\n\r\n"
     ).encode()
 
