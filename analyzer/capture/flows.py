@@ -14,7 +14,7 @@ from analyzer.capture.rows import Ints, Mask
 
 SLOTS = 16
 """TCP flows fall into so many parts, which the lanes share."""
-FLOW_LIMIT = 1 << 20
+FLOW_LIMIT = 1 << 18
 """Flows remembered as wanted, and as ignored, at most."""
 JUDGED_PAYLOADS = 8
 """Payloads that a TCP flow may have in a block before it is judged by their looks."""

@@ -182,13 +182,21 @@ class TerminationTable:
             self.changed.append(life)
         if pair.command.name == CommandName.SUBTRACT and not (pair.reply is not None and pair.reply.error is not None):
             life.ended = life.last
-            self._live.pop(key, None)
-            names = self._contexts.get((gateway, pair.context_id))
-            if names is not None:
-                names.pop(life.termination_id, None)
-                if not names:
-                    del self._contexts[(gateway, pair.context_id)]
-                    del self._context_life[(gateway, pair.context_id)]
+            self.forget(life)
+
+    def forget(self, life: Termination) -> None:
+        """What is said later under this name is another life."""
+        key = (life.gateway, life.context_id, life.termination_id.lower())
+        if self._live.get(key) is not life:
+            return
+        del self._live[key]
+        context = (life.gateway, life.context_id)
+        names = self._contexts.get(context)
+        if names is not None:
+            names.pop(life.termination_id, None)
+            if not names:
+                del self._contexts[context]
+                del self._context_life[context]
 
     @staticmethod
     def _describe(life: Termination, pair: CommandPair) -> bool:

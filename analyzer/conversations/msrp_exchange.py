@@ -16,6 +16,7 @@ class MsrpExchange:
         self._connection = connection
         self._by_paths: tuple[dict[str, int], dict[str, int]] = ({}, {})
         "For each direction: the lines of To-Path and From-Path, as a `Glance` has them, to the session index."
+        self._by_session_ids: dict[tuple[str, str], int] = {}
         self._assembler: MessageAssembler | None = None
 
     def add(self, message: MsrpMessage, direction: int, time: int, frames: tuple[int, ...]) -> None:
@@ -113,8 +114,7 @@ class MsrpExchange:
         receiver = session_id_of(to_path)
         client, server = (sender, receiver) if direction == 0 else (receiver, sender)
         sessions = self._connection.sessions
-        for index, known in enumerate(sessions):
-            if known.client_session_id == client and known.server_session_id == server:
-                return index
-        sessions.append(MsrpSession(client, server))
-        return len(sessions) - 1
+        index = self._by_session_ids.setdefault((client, server), len(sessions))
+        if index == len(sessions):
+            sessions.append(MsrpSession(client, server))
+        return index

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterator, Mapping
+from itertools import islice
+from operator import attrgetter
 
 from analyzer.conversations.connection import Connection
 from analyzer.conversations.h248_terminations import Termination, TerminationTable
@@ -29,7 +31,9 @@ UNANSWERED_NS = 35_000_000_000
 OPEN_MEDIA_NS = 120_000_000_000
 "How much longer a session is kept whose media connection is still open after the BYE."
 IDLE_NS = 4 * 3600 * 1_000_000_000
-"A call without a message for so long is taken out although no BYE was seen."
+"A call or termination without a message for so long is taken out although its end was not seen."
+MAX_OPEN = 100_000
+"How many calls, and how many terminations, wait for their end; above that the one longest silent is taken out."
 
 
 class Correlator:
@@ -81,6 +85,8 @@ class Correlator:
         call = self._calls.get(call_id)
         if call is None:
             call = self._calls[call_id] = SipCall(call_id)
+        else:
+            self._calls.move_to_end(call_id)
         was_over = call.over
         call.add(message)
         if call.over and not was_over:
@@ -116,7 +122,9 @@ class Correlator:
         self._expire(before)
         for call in self._finished_calls(before):
             yield self._session_of_call(call)
-        for life in [each for each in self._lives.values() if everything or self._is_quiet(each, before)]:
+        too_many = max(0, len(self._lives) - MAX_OPEN)
+        lives = [each for each in self._lives.values() if everything or self._is_quiet(each, before)]
+        for life in lives if len(lives) >= too_many else list(islice(self._lives.values(), too_many)):
             if id(life) in self._lives:
                 yield self._session_of_termination(life)
         for connection in [
@@ -143,7 +151,7 @@ class Correlator:
 
     def _finished_calls(self, before: int | None, *, patient: bool = False) -> list[SipCall]:
         if before is None:
-            found = list(self._calls.values())
+            found = sorted(self._calls.values(), key=attrgetter("first"))
             self._calls.clear()
             return found
         found = []
@@ -162,7 +170,7 @@ class Correlator:
         self._quiet.extend(again)
         while self._calls and not patient:
             oldest = next(iter(self._calls.values()))
-            if oldest.last >= before - IDLE_NS:
+            if oldest.last >= before - IDLE_NS and len(self._calls) <= MAX_OPEN:
                 break
             found.append(self._calls.pop(oldest.call_id))
         return found
@@ -171,7 +179,9 @@ class Correlator:
         return any((end.address, end.port) in self.open_ports for _, end, _ in call.facts.ends())
 
     def _is_quiet(self, life: Termination, before: int | None) -> bool:
-        return before is not None and life.ended is not None and life.last < before - 2 * LINGER_NS
+        if before is None:
+            return False
+        return life.last < before - (IDLE_NS if life.ended is None else 2 * LINGER_NS)
 
     def conferences_found(self) -> list[Conference]:
         """All conferences, once every session was handed out."""
@@ -204,6 +214,7 @@ class Correlator:
     def _claim(self, session: Session) -> None:
         for life in session.terminations:
             self._lives.pop(id(life), None)
+            self.terminations.forget(life)
             self.termination_index.remove(life, *_termination_keys(life))
             self._forget_mate(life)
         for part in session.connections:

@@ -6,7 +6,6 @@ it is. A role given by the user is never overruled; an address that shows nothin
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -42,12 +41,15 @@ class NodeTable:
 
     def __init__(self, given: Mapping[str, str] | None = None) -> None:
         self._given = dict(given or {})
-        self._seen: dict[str, Counter[Role]] = defaultdict(Counter)
+        self._seen: dict[str, Role] = {}
+        "The weightiest role each address has shown, of equals the first."
 
     def note(self, address: str, role: Role) -> None:
         """Note one piece of evidence."""
         if address:
-            self._seen[address][role] = _WEIGHT[role]
+            known = self._seen.get(address)
+            if known is None or _WEIGHT[role] > _WEIGHT[known]:
+                self._seen[address] = role
 
     def role(self, address: str) -> str:
         """The role of an address, or empty when nothing speaks for one."""
@@ -55,9 +57,7 @@ class NodeTable:
         if given is not None:
             return given
         seen = self._seen.get(address)
-        if not seen:
-            return ""
-        return max(seen.items(), key=lambda item: item[1])[0].value
+        return seen.value if seen is not None else ""
 
     def gives(self, address: str) -> bool:
         """Was the role of this address given by the user?"""

@@ -178,7 +178,9 @@ class Lane:
             if protocol:
                 self._decode(protocol, self.flows.get(*found.flow_key), found.time, found.frames, found.data)
             else:
-                self.coverage.notes[f"sctp message, payload protocol {found.ppid}"] += 1
+                # The registry has few numbers; what is far outside is not counted one by one.
+                kind = str(found.ppid) if found.ppid < 256 else "not assigned"
+                self.coverage.notes[f"sctp message, payload protocol {kind}"] += 1
 
     def _account_copies(self, messages: list[Message]) -> None:
         """Say of what the doubled packets were copies: a message, or a packet of TCP or SCTP."""

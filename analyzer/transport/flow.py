@@ -113,7 +113,7 @@ class FlowTable:
 
     __slots__ = ("_flows", "limit")
 
-    def __init__(self, limit: int = 200_000) -> None:
+    def __init__(self, limit: int = 32_768) -> None:
         self.limit = limit
         self._flows: dict[FlowKey, Flow] = {}
 
