@@ -36,7 +36,7 @@ FIELDS = (
     *("msrp.method", "msrp.status.code", "msrp.messageid", "megaco.transid"),
 )
 SIZES = {"dense": 200_000, "noisy": 1_000_000}
-QUICK = {"dense": 4_000, "noisy": 20_000}
+QUICK = {"dense": 2_000, "noisy": 8_000}
 "Packets of each capture. Quick sizes are for seeing that all works; their times say nothing."
 TIMES = 10
 "How many times longer than dense the capture is on which ndjson shows that memory does not grow."
@@ -64,18 +64,18 @@ class Measured:
     memory: int
 
 
-def capture(kind: str, packets: int) -> Path:
-    """A benchmark capture, made if it is not there or the generator has changed."""
+def capture(kind: str, packets: int, folder: Path) -> Path:
+    """A benchmark capture in a folder, made if it is not there or the generator has changed."""
     sources = b"".join((FOLDER / f"{name}.py").read_bytes() for name in ("conference", "generate", "packets", "rtp"))
     version = hashlib.sha256(sources + (FOLDER / "texts.py").read_bytes()).hexdigest()[:8]
-    path = DATA / f"{kind}-{packets}-{version}.pcap"
+    path = folder / f"{kind}-{packets}-{version}.pcap"
     if not counts_path(path).exists():
-        DATA.mkdir(exist_ok=True)
-        for old in DATA.glob(f"{kind}-{packets}-*"):
+        folder.mkdir(exist_ok=True)
+        for old in folder.glob(f"{kind}-{packets}-*"):
             old.unlink()
         print(f"writing {path.name}", file=sys.stderr)
         # Another process: our own memory would count as that of the commands until they are loaded.
-        command = [sys.executable, "-m", "benchmarks.generate", kind, str(path), "--packets", str(packets)]
+        command = [sys.executable, "-m", "benchmarks.generate", kind, str(path.resolve()), "--packets", str(packets)]
         subprocess.run(command, check=True, cwd=FOLDER.parent, stdout=subprocess.DEVNULL)
     return path
 
@@ -191,6 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=5, help="how often each command is timed (default 5)")
     parser.add_argument("--quick", action="store_true", help="small captures, only to see that all works")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures to a file as well")
+    parser.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="where the captures are kept")
     options = parser.parse_args(arguments)
     if options.rounds < 1:
         parser.error("--rounds must be at least 1")
@@ -207,8 +208,8 @@ def main(arguments: list[str] | None = None) -> int:
     sizes = QUICK if options.quick else SIZES
     results: list[Measured] = []
     try:
-        paths = {kind: capture(kind, packets) for kind, packets in sizes.items()}
-        longer = capture("dense", sizes["dense"] * TIMES)
+        paths = {kind: capture(kind, packets, options.data) for kind, packets in sizes.items()}
+        longer = capture("dense", sizes["dense"] * TIMES, options.data)
         with tempfile.TemporaryDirectory(prefix="mrfscope-bench-") as folder:
             for kind, path in paths.items():
                 results += compare(mrfscope, tshark, kind, path, options.rounds, Path(folder))
