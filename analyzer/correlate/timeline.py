@@ -11,7 +11,14 @@ from analyzer.conversations.h248_transactions import CommandPair
 from analyzer.conversations.sip_call import SipCall
 from analyzer.model import Message, TimelineEntry
 from analyzer.transport.flow import FlowKey
-from dissectors.h248 import Command, context_name
+from dissectors.h248 import (
+    Command,
+    Segment,
+    TransactionAck,
+    TransactionPending,
+    TransactionRequest,
+    context_name,
+)
 
 
 def timeline(
@@ -74,13 +81,23 @@ def _said(pair: CommandPair, message: Message) -> str:
         return f"{_command(pair.request, pair.requested_context_id)} {number}" if pair.request else number
     if message is transaction.reply_message:
         if pair.reply is None:
-            return f"reply {number}"
-        error = f", error {pair.reply.error.code}" if pair.reply.error is not None else ""
+            return f"reply {number}" + (f" error {pair.error.code}" if pair.error is not None else "")
+        error = f", error {pair.error.code}" if pair.error is not None else ""
         return f"{_command(pair.reply, pair.context_id)} reply {number}{error}"
-    from_requester = transaction.request_message is None or message.flow == transaction.request_message.flow
-    if from_requester:
-        return f"{number} again" if transaction.request_copies else f"acknowledges {number}"
-    return f"{number} pending" if transaction.pendings else f"reply {number} again"
+    for part in message.decoded.transactions:
+        if isinstance(part, TransactionAck):
+            continue
+        if part.transaction_id != transaction.transaction_id:
+            continue
+        if isinstance(part, TransactionPending):
+            return f"{number} pending"
+        if isinstance(part, TransactionRequest):
+            return f"{number} again"
+        if isinstance(part, Segment):
+            return f"acknowledges {number} segment {part.segment}"
+        known = transaction.segments.get(part.segment) if part.segment is not None else None
+        return f"reply {number} segment {part.segment}" if known and known[1] is message else f"reply {number} again"
+    return f"acknowledges {number}"
 
 
 def _command(command: Command | None, context_id: int) -> str:
