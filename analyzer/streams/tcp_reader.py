@@ -67,11 +67,9 @@ class _MsrpTaker:
 
     def take(self, data: bytes, frame: int, time: int) -> bool:
         """See `Taker`."""
-        decoder = self._decoder
-        glance = decoder.glance(data)
+        glance = self._decoder.receive_glance(data)
         if glance is None:
             return False
-        decoder.skip(len(data))
         self._exchange.add_glance(glance, self._direction, time, (frame,))
         self._counts["msrp"] += 1
         return True

@@ -105,7 +105,7 @@ class TcpTable:
             return self._receive(stream, addresses, ports, frame, time, seq, ack, flags, payload, missing)
         stream.time = time
         stream.packets += 1
-        stream.peer.acked = ack
+        stream.acks = ack
         if not payload:
             return ()
         offset = stream.offset

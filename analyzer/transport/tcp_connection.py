@@ -102,9 +102,8 @@ class TcpConnection:
                 seq = (seq + 1) & SEQUENCE_MASK
             else:
                 self._establish(stream, frame, time, seq, ack, flags, bool(payload or missing), events)
-            peer = stream.peer
-            if flags & ACK and (peer.acked < 0 or (peer.acked - ack) & SEQUENCE_MASK > WINDOW):
-                peer.acked = ack
+            if flags & ACK and (stream.acks < 0 or (stream.acks - ack) & SEQUENCE_MASK > WINDOW):
+                stream.acks = ack
             if self.ignored:
                 if flags & FIN and not stream.finished:
                     self._finish(stream, frame, time, events)

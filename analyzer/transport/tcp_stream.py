@@ -51,7 +51,7 @@ class TcpStream(FrameMarks):
     """One direction: its position, what it holds, the frames of its octets, and its figures."""
 
     __slots__ = (
-        "acked",
+        "acks",
         "connection",
         "differing_overlaps",
         "direction",
@@ -102,8 +102,8 @@ class TcpStream(FrameMarks):
         "In-order segments need no look at the connection: nothing held, nothing ending on either side."
         self.taker: Taker | None = None
         "Set by the reader of the stream, to be asked before a piece becomes an event."
-        self.acked = -1
-        "The other side's latest acknowledgment number; -1 before any."
+        self.acks = -1
+        "Its own latest acknowledgment number, which is about the stream of the other side; -1 before any."
         self.time = 0
         "Time of the latest packet of this direction, ns."
         self.initial_seq = -1
@@ -353,9 +353,10 @@ class TcpStream(FrameMarks):
             return now - first >= HOLE_TIME or len(held) >= HOLE_SEGMENTS
         start, time = (held[0][0], held[0][3]) if held else (self.end_offset, self.end_time)
         age = now - time
-        if self.acked < 0:
+        acked = self.peer.acks
+        if acked < 0:
             return age >= ONE_WAY_TIME or (ending and age >= HOLE_TIME)
-        if not ending and not start - self.offset <= self.distance(self.acked) <= WINDOW + HELD_OCTETS:
+        if not ending and not start - self.offset <= self.distance(acked) <= WINDOW + HELD_OCTETS:
             return False
         return age >= HOLE_TIME or len(held) >= HOLE_SEGMENTS
 

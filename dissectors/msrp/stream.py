@@ -114,18 +114,17 @@ class MsrpStream:
         self._offset = base + at
         return out
 
-    def glance(self, data: bytes) -> Glance | None:
-        """The facts of the next octets if they are exactly one message of the usual spelling; else None.
+    def receive_glance(self, data: bytes) -> Glance | None:
+        """Take the next octets if they are exactly one message of the usual spelling, and return its facts.
 
-        Nothing is received by this: `skip` or `receive_data` follows.
+        Else None, and nothing is taken: `receive_data` is to follow.
         """
         if self._state or self._buffer or len(data) > self.max_head:
             return None
-        return glance_msrp(data)
-
-    def skip(self, size: int) -> None:
-        """Note that the octets just glanced at need no other look."""
-        self._offset += size
+        glance = glance_msrp(data)
+        if glance is not None:
+            self._offset += len(data)
+        return glance
 
     def receive_gap(self, size: int) -> list[Framed[MsrpMessage]]:
         """Note that `size` octets (0 when unknown) are lost; an unfinished message is given up as an error."""

@@ -44,8 +44,8 @@ def test_the_same_without_glances(name: str, variant: str, tmp_path: Path, monke
     change, linktype = VARIANTS[variant]
     path = write_pcap(tmp_path / "changed.pcap", change(read_packets(CAPTURES[name])), linktype)
     taken: list[Glance] = []
-    monkeypatch.setattr(MsrpStream, "glance", counted(MsrpStream.glance, taken))
+    monkeypatch.setattr(MsrpStream, "receive_glance", counted(MsrpStream.receive_glance, taken))
     quick = connections_of(path)
-    monkeypatch.setattr(MsrpStream, "glance", lambda stream, data: None)
+    monkeypatch.setattr(MsrpStream, "receive_glance", lambda stream, data: None)
     assert connections_of(path) == quick
     assert taken
