@@ -32,8 +32,10 @@ OPEN_MEDIA_NS = 120_000_000_000
 "How much longer a session is kept whose media connection is still open after the BYE."
 IDLE_NS = 4 * 3600 * 1_000_000_000
 "A call or termination without a message for so long is taken out although its end was not seen."
+MAX_UNLINKED_LISTED = 200
+"Messages without a session that are listed one by one; all are counted."
 MAX_OPEN = 100_000
-"How many calls, and how many terminations, wait for their end; above that the one longest silent is taken out."
+"How many calls, and how many terminations, wait for their end; above that the oldest are taken out."
 
 
 class Correlator:
@@ -105,13 +107,10 @@ class Correlator:
             self._forget_mate(life)
         table.fresh.clear()
         table.changed.clear()
-        for transaction in table.outside:
-            # Each message is counted once, by its own list of transactions.
-            self.coverage.unlinked["h248"] += len(transaction.messages)
-            if len(self.coverage.unlinked_list) < 200 and transaction.messages:
-                first = transaction.messages[0]
-                what = first.decoded.summary()
-                self.coverage.unlinked_list.append(f"frame {first.frames[0]}: h248 {what}")
+        for message in table.outside:
+            self.coverage.unlinked["h248"] += 1
+            if len(self.coverage.unlinked_list) < MAX_UNLINKED_LISTED:
+                self.coverage.unlinked_list.append(f"frame {message.frames[0]}: h248 {message.decoded.summary()}")
         table.outside.clear()
 
     # ------------------------------------------------------------------ handing out
@@ -215,7 +214,7 @@ class Correlator:
         for life in session.terminations:
             self._lives.pop(id(life), None)
             self.terminations.forget(life)
-            self.termination_index.remove(life, *_termination_keys(life))
+            self.termination_index.remove(life)
             self._forget_mate(life)
         for part in session.connections:
             connection = part.connection
@@ -227,7 +226,7 @@ class Correlator:
 
     def _forget_connection(self, connection: Connection) -> None:
         self._connections.pop(id(connection), None)
-        self.connection_index.remove(connection, connection.session_ids(), _ports_of(connection.client))
+        self.connection_index.remove(connection)
 
     def _forget_mate(self, life: Termination) -> None:
         mates = self._context_mates.get((life.gateway, life.context_life))

@@ -27,20 +27,26 @@ class EndIndex(Generic[T]):
     def __init__(self) -> None:
         self._by_session_id: dict[str, dict[int, T]] = defaultdict(dict)
         self._by_port: dict[tuple[str, int], dict[int, T]] = defaultdict(dict)
+        self._keys: dict[int, tuple[set[str], set[tuple[str, int]]]] = {}
+        "What each thing was entered under: a termination may have had other ends before."
 
     def add(self, thing: T, session_ids: Iterable[str], ports: Iterable[tuple[str, int]]) -> None:
         """Enter one thing under its keys; entering it again adds keys."""
         key = id(thing)
+        known_ids, known_ports = self._keys.setdefault(key, (set(), set()))
         for session_id in session_ids:
-            if session_id:
+            if session_id and session_id not in known_ids:
+                known_ids.add(session_id)
                 self._by_session_id[session_id][key] = thing
         for port in ports:
-            if port[0] and port[1]:
+            if port[0] and port[1] and port not in known_ports:
+                known_ports.add(port)
                 self._by_port[port][key] = thing
 
-    def remove(self, thing: T, session_ids: Iterable[str], ports: Iterable[tuple[str, int]]) -> None:
-        """Take one thing out of the given keys."""
+    def remove(self, thing: T) -> None:
+        """Take one thing out of all the keys it was ever entered under."""
         key = id(thing)
+        session_ids, ports = self._keys.pop(key, (set(), set()))
         for session_id in session_ids:
             _drop(self._by_session_id, session_id, key)
         for port in ports:
