@@ -7,15 +7,17 @@ is another life.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from itertools import islice
 
+from analyzer.conversations.h248_termination import Termination, describe
 from analyzer.conversations.h248_transactions import CommandPair, Transaction, TransactionTable, pair_commands
-from analyzer.conversations.media import MediaEnd, announced_ends
 from analyzer.model import Message
 from dissectors.h248 import ALL_CONTEXTS, CHOOSE_CONTEXT, NULL_CONTEXT, Command, CommandName
+
+LifeKey = tuple[str, int, str]
+"""Gateway, context, termination in lower case."""
 
 FROM_CONTROLLER = frozenset(
     {
@@ -33,56 +35,10 @@ CHANGES = frozenset({CommandName.ADD, CommandName.MOVE, CommandName.MODIFY, Comm
 "Commands whose failure is a failure of the leg; an audit that finds nothing is none."
 
 
+AFTERMATH_NS = 5_000_000_000
+"What is said about a termination so soon after its Subtract crossed it on the way, and begins no other life."
 MAX_MEANT = 256
 "How many terminations of a context a wildcard is followed to, unless it subtracts them."
-
-
-@dataclass(slots=True)
-class Termination:
-    """One life of one termination."""
-
-    gateway: str
-    "Address and port of the media gateway (MRFP, IMS-AGW) as packets show it."
-    controller: str
-    context_id: int
-    termination_id: str
-    started: int
-    "Time of the first message about it, in ns."
-    last: int
-    ended: int | None = None
-    "Time of the Subtract, or None."
-    pairs: list[CommandPair] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
-    local: dict[int, MediaEnd] = field(default_factory=dict)
-    "What the gateway receives on, by stream; the latest without wildcards."
-    remote: dict[int, MediaEnd] = field(default_factory=dict)
-    "Where the gateway sends to, by stream."
-    errors: list[tuple[int, str]] = field(default_factory=list)
-    "Error descriptors in replies: code and text."
-    context_life: int = 0
-    "Counts the lives of contexts: a context id used again later is another one."
-    added: bool = False
-    "The Add was captured."
-    claimed: bool = False
-    "A session took it."
-
-    @property
-    def name(self) -> str:
-        return f"context {self.context_id} {self.termination_id}"
-
-    def all_messages(self) -> list[Message]:
-        """The messages of all its transactions, each once."""
-        seen: set[int] = set()
-        found: list[Message] = []
-        for pair in self.pairs:
-            for message in pair.transaction.messages:
-                if id(message) not in seen:
-                    seen.add(id(message))
-                    found.append(message)
-        return found
-
-    def ends(self) -> list[tuple[str, MediaEnd]]:
-        return [("local", end) for end in self.local.values()] + [("remote", end) for end in self.remote.values()]
 
 
 class TerminationTable:
@@ -90,54 +46,118 @@ class TerminationTable:
 
     def __init__(self) -> None:
         self.transactions = TransactionTable()
-        self._live: dict[tuple[str, int, str], Termination] = {}
+        self._live: dict[LifeKey, Termination] = {}
+        self._gone: deque[tuple[int, Termination]] = deque()
+        "Ended lives that `_live` still holds for what comes too late."
+        self._home: dict[tuple[str, str], LifeKey] = {}
+        "Gateway and termination -> where it lives, since a Move names only where it goes."
         self._contexts: dict[tuple[str, int], dict[str, None]] = defaultdict(dict)
-        self._context_life: dict[tuple[str, int], int] = {}
+        self._context_life: dict[tuple[str, int], tuple[int, Transaction]] = {}
+        "Number of the life of a context, and the transaction that began it."
         self._lives_begun = 0
+        self._shared: dict[int, tuple[Message, int, bool]] = {}
+        "Messages with several transactions: how many have no fate yet, and whether one concerned a termination."
         self.controllers: dict[str, set[str]] = defaultdict(set)
         "Controller address -> gateway addresses, told by who sends which command."
         self.fresh: list[Termination] = []
         "Lives begun since this was last emptied by the caller."
         self.changed: list[Termination] = []
         "Lives whose media ends changed since this was last emptied by the caller."
-        self.outside: list[Transaction] = []
-        "Transactions about no termination (ROOT, audits, ServiceChange) since last emptied."
+        self.outside: list[Message] = []
+        "Messages about no termination in a context (ROOT, audits, ServiceChange) since last emptied; each comes once."
 
     def add(self, message: Message) -> None:
-        for transaction in self.transactions.add(message):
+        """Take one message."""
+        done = self.transactions.add(message)
+        joined = self.transactions.joined
+        if len(joined) > 1:
+            self._shared[id(message)] = (message, len(joined), False)
+        elif not joined:
+            self.outside.append(message)
+        fresh = set(map(id, done))
+        for transaction in joined:
+            if transaction.handed_on and id(transaction) not in fresh:
+                self._settle(message, transaction.touched)
+        for transaction in done:
             self._take(transaction)
 
     def expire(self, before: int) -> None:
         """Close transactions older than `before` whose other half never came."""
         for transaction in self.transactions.expire(before):
             self._take(transaction)
+        gone = self._gone
+        while gone and gone[0][0] < before:
+            _, life = gone.popleft()
+            self.forget(life)
 
     def _take(self, transaction: Transaction) -> None:
-        touched = False
         for pair in pair_commands(transaction):
             if self._apply(pair):
-                touched = True
+                transaction.touched = True
+        for message in transaction.messages:
+            self._settle(message, transaction.touched)
+
+    def _settle(self, message: Message, touched: bool) -> None:
+        """One of its transactions has its fate; a message none of whose transactions is about a leg is outside."""
+        shared = self._shared.get(id(message))
+        if shared is not None:
+            _, left, before = shared
+            touched = touched or before
+            if left > 1:
+                self._shared[id(message)] = (message, left - 1, touched)
+                return
+            del self._shared[id(message)]
         if not touched:
-            self.outside.append(transaction)
+            self.outside.append(message)
 
     def _apply(self, pair: CommandPair) -> bool:
         """Note one command with its reply; False when it concerns no termination in a context."""
-        transaction = pair.transaction
         command = pair.command
-        gateway, controller = _who(transaction, command)
+        gateway, controller = self._who(pair.transaction, command)
         if controller:
             self.controllers[controller].add(gateway)
         if pair.context_id in (NULL_CONTEXT, ALL_CONTEXTS):
             # Audits and ServiceChange outside any context (clause 6.1.2) make no leg.
             return False
         names = _concrete(pair)
-        if command.name == CommandName.SUBTRACT or not names:
-            names = names or self._matching(gateway, pair, command)
-        if not names:
-            return False
+        if pair.context_id == CHOOSE_CONTEXT or not names:
+            if command.name == CommandName.ADD and (not pair.executed or pair.reply is None):
+                self._never_made(gateway, controller, pair)
+                return True
+            names = self._matching(gateway, pair, command)
         for name in names:
             self._note(gateway, controller, name, pair)
-        return True
+        return bool(names)
+
+    def _never_made(self, gateway: str, controller: str, pair: CommandPair) -> None:
+        """An Add that failed or was not answered: it made nothing, and is why its leg went wrong."""
+        transaction = pair.transaction
+        name = ",".join(pair.command.termination_ids)
+        self._lives_begun += 1
+        life = Termination(gateway, controller, pair.context_id, name, transaction.first, transaction.first)
+        life.context_life = self._lives_begun
+        self.fresh.append(life)
+        self._say(life, pair)
+        life.ended = life.last
+        if describe(life, pair):
+            self.changed.append(life)
+
+    def _who(self, transaction: Transaction, command: Command) -> tuple[str, str]:
+        """The gateway and the controller of a transaction, by who sends such a command."""
+        message = transaction.request_message
+        if message is not None:
+            sender, receiver = message.flow.src, message.flow.dst
+        else:
+            message = transaction.reply_message or transaction.messages[0]
+            sender, receiver = message.flow.dst, message.flow.src
+        home = self.transactions.home
+        sender, receiver = home(sender), home(receiver)
+        if command.name in FROM_CONTROLLER:
+            return receiver, sender
+        if command.name != CommandName.NOTIFY and sender in self.controllers and receiver not in self.controllers:
+            # A ServiceChange for single terminations may come from either side (clause 7.2.8).
+            return receiver, sender
+        return sender, receiver
 
     def _matching(self, gateway: str, pair: CommandPair, command: Command) -> list[str]:
         """The live terminations that a wildcard means (H.248.1 clause 6.2.2)."""
@@ -155,41 +175,91 @@ class TerminationTable:
 
     def _note(self, gateway: str, controller: str, name: str, pair: CommandPair) -> None:
         transaction = pair.transaction
+        command = pair.command.name
         key = (gateway, pair.context_id, name.lower())
         life = self._live.get(key)
-        is_add = pair.command.name in (CommandName.ADD, CommandName.MOVE)
-        if life is not None and life.ended is not None:
+        is_add = command == CommandName.ADD and pair.executed
+        is_move = command == CommandName.MOVE and pair.executed
+        begins = (is_add or is_move) and pair.requested_context_id == CHOOSE_CONTEXT
+        if begins and self._end_context((gateway, pair.context_id), transaction):
             life = None
-        if life is not None and is_add and life.added and pair.command.name == CommandName.ADD:
-            life = None
+        if life is not None:
+            if life.ended is not None:
+                again = is_add or is_move or transaction.first - life.ended > AFTERMATH_NS
+            else:
+                # The Subtract was lost: what is added is not there yet (clause 7.2.1).
+                again = is_add and life.added and life.pairs[-1].transaction is not transaction
+            if again:
+                self.forget(life)
+                life = None
         if life is None:
-            life = Termination(gateway, controller, pair.context_id, name, transaction.first, transaction.first)
-            self._live[key] = life
-            context = (gateway, pair.context_id)
-            if context not in self._contexts:
-                self._lives_begun += 1
-                self._context_life[context] = self._lives_begun
-            self._contexts[context][name] = None
-            life.context_life = self._context_life[context]
-            self.fresh.append(life)
+            if command == CommandName.ADD and not pair.executed:
+                self._never_made(gateway, controller, pair)
+                return
+            before = self._live.get(self._home.get((gateway, key[2]), key))
+            life = self._begin(key, name, controller, transaction)
+            if is_move:
+                self._move(life, before, transaction)
         if is_add:
             life.added = True
+        self._say(life, pair)
+        if pair.executed and describe(life, pair):
+            self.changed.append(life)
+        if command == CommandName.SUBTRACT and pair.executed and life.ended is None:
+            life.ended = life.last
+            self._leave(life)
+            self._gone.append((life.ended, life))
+
+    def _begin(self, key: LifeKey, name: str, controller: str, transaction: Transaction) -> Termination:
+        gateway, context_id, _ = key
+        life = Termination(gateway, controller, context_id, name, transaction.first, transaction.first)
+        self._live[key] = life
+        self._home[gateway, key[2]] = key
+        context = (gateway, context_id)
+        if context not in self._contexts:
+            self._lives_begun += 1
+            self._context_life[context] = self._lives_begun, transaction
+        self._contexts[context][name] = None
+        life.context_life = self._context_life[context][0]
+        self.fresh.append(life)
+        return life
+
+    @staticmethod
+    def _say(life: Termination, pair: CommandPair) -> None:
+        """What every command about a termination tells, done or not."""
+        transaction = pair.transaction
         life.pairs.append(pair)
         life.last = max(life.last, transaction.messages[-1].time)
-        if pair.reply is not None and pair.reply.error is not None and pair.command.name in CHANGES:
-            life.errors.append((pair.reply.error.code, pair.reply.error.text))
-        if self._describe(life, pair):
-            self.changed.append(life)
-        if pair.command.name == CommandName.SUBTRACT and not (pair.reply is not None and pair.reply.error is not None):
-            life.ended = life.last
-            self.forget(life)
+        error = pair.error
+        if error is not None and pair.command.name in CHANGES:
+            life.errors.append((error.code, error.text))
+        if transaction.reply is None and pair.command.name in CHANGES:
+            life.unanswered += 1
+            life.asked_again = life.asked_again or transaction.request_copies > 0
 
-    def forget(self, life: Termination) -> None:
-        """What is said later under this name is another life."""
-        key = (life.gateway, life.context_id, life.termination_id.lower())
-        if self._live.get(key) is not life:
+    def _end_context(self, context: tuple[str, int], transaction: Transaction) -> bool:
+        """A gateway that chooses a context id chooses a free one: whoever was known there is gone."""
+        known = self._context_life.get(context)
+        if known is None or known[1] is transaction:
+            return False
+        for name in list(self._contexts[context]):
+            life = self._live.get((*context, name.lower()))
+            if life is not None:
+                self.forget(life)
+        return True
+
+    def _move(self, life: Termination, old: Termination | None, transaction: Transaction) -> None:
+        """It leaves its context for another and keeps its descriptors (clause 7.2.3)."""
+        if old is None or old is life or old.ended is not None:
             return
-        del self._live[key]
+        old.ended = old.last = max(old.last, transaction.messages[-1].time)
+        self._leave(old)
+        self._gone.append((old.ended, old))
+        life.local, life.remote = dict(old.local), dict(old.remote)
+        life.added = old.added
+        self.changed.append(life)
+
+    def _leave(self, life: Termination) -> None:
         context = (life.gateway, life.context_id)
         names = self._contexts.get(context)
         if names is not None:
@@ -198,38 +268,17 @@ class TerminationTable:
                 del self._contexts[context]
                 del self._context_life[context]
 
-    @staticmethod
-    def _describe(life: Termination, pair: CommandPair) -> bool:
-        """Take over what Local and Remote say now; the reply, which fills in what was left to choose, comes last."""
-        changed = False
-        for command in (pair.request, pair.reply):
-            if command is None or command.media is None:
-                continue
-            for stream_id, stream in command.media.streams.items():
-                for octets, ends in ((stream.local, life.local), (stream.remote, life.remote)):
-                    # Of alternatives the first is preferred (clause 7.1.8).
-                    end = next(iter(announced_ends(octets)), None) if octets else None
-                    if end is not None and (end.address or end.port or end.path):
-                        known = ends.get(stream_id)
-                        ends[stream_id] = _filled(end, known) if known is not None else end
-                        changed = True
-        return changed
-
-
-def _filled(end: MediaEnd, known: MediaEnd) -> MediaEnd:
-    """A later description may leave out what stays (H.248.1 clause 7.1.8): keep what was known."""
-    if end.address and end.port:
-        return end
-    return MediaEnd(
-        address=end.address or known.address,
-        port=end.port or known.port,
-        media=end.media or known.media,
-        protocol=end.protocol or known.protocol,
-        path=end.path or known.path,
-        session_id=end.session_id or known.session_id,
-        setup=end.setup or known.setup,
-        cema=end.cema or known.cema,
-    )
+    def forget(self, life: Termination) -> None:
+        """What is said later under this name is another life."""
+        name = life.termination_id.lower()
+        key = (life.gateway, life.context_id, name)
+        if self._live.get(key) is not life:
+            return
+        del self._live[key]
+        if self._home.get((life.gateway, name)) == key:
+            del self._home[life.gateway, name]
+        if life.ended is None:
+            self._leave(life)
 
 
 def _concrete(pair: CommandPair) -> list[str]:
@@ -245,17 +294,4 @@ def _concrete(pair: CommandPair) -> list[str]:
     return []
 
 
-def _who(transaction: Transaction, command: Command) -> tuple[str, str]:
-    """The gateway and the controller of a transaction, by who sends such a command."""
-    if transaction.request_message is not None:
-        sender, receiver = transaction.request_message.flow.src, transaction.request_message.flow.dst
-    else:
-        assert transaction.reply_message is not None or transaction.messages
-        message = transaction.reply_message or transaction.messages[0]
-        sender, receiver = message.flow.dst, message.flow.src
-    if command.name in FROM_CONTROLLER:
-        return receiver, sender
-    if command.name == CommandName.NOTIFY:
-        return sender, receiver
-    # A ServiceChange for single terminations may come from either side (clause 7.2.8).
-    return sender, receiver
+__all__ = ["Termination", "TerminationTable"]

@@ -1,0 +1,104 @@
+"""One life of a termination: what was said about it, and the media ends its Local and Remote descriptors tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from analyzer.conversations.h248_transactions import CommandPair
+from analyzer.conversations.media import MediaEnd, announced_ends
+from analyzer.model import Message
+from dissectors.h248 import context_name
+
+MAX_EARLIER = 32
+"How many descriptions that were replaced are kept for linking."
+
+
+@dataclass(slots=True)
+class Termination:
+    """One life of one termination."""
+
+    gateway: str
+    "Address and port of the media gateway (MRFP, IMS-AGW) as packets show it."
+    controller: str
+    context_id: int
+    termination_id: str
+    started: int
+    "Time of the first message about it, in ns."
+    last: int
+    ended: int | None = None
+    "Time of the Subtract, or None."
+    pairs: list[CommandPair] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    local: dict[int, MediaEnd] = field(default_factory=dict)
+    "What the gateway receives on, by stream; the latest without wildcards."
+    remote: dict[int, MediaEnd] = field(default_factory=dict)
+    "Where the gateway sends to, by stream."
+    errors: list[tuple[int, str]] = field(default_factory=list)
+    "Error descriptors in replies: code and text."
+    context_life: int = 0
+    "Counts the lives of contexts: a context id used again later is another one."
+    added: bool = False
+    "The Add was captured."
+    unanswered: int = 0
+    "Requests about it without a reply in the capture."
+    asked_again: bool = False
+    "Such a request was even repeated: the gateway did not answer."
+    earlier_ends: list[tuple[str, MediaEnd]] = field(default_factory=list)
+    "What Local and Remote said before they changed."
+
+    @property
+    def name(self) -> str:
+        return f"context {context_name(self.context_id)} {self.termination_id}"
+
+    def all_messages(self) -> list[Message]:
+        """The messages of all its transactions, each once."""
+        seen: set[int] = set()
+        found: list[Message] = []
+        for pair in self.pairs:
+            for message in pair.transaction.messages:
+                if id(message) not in seen:
+                    seen.add(id(message))
+                    found.append(message)
+        return found
+
+    def ends(self) -> list[tuple[str, MediaEnd]]:
+        """Every media end it had, with `local` or `remote`; those of now first."""
+        now = [("local", end) for end in self.local.values()] + [("remote", end) for end in self.remote.values()]
+        return now + self.earlier_ends
+
+
+def describe(life: Termination, pair: CommandPair) -> bool:
+    """Take over what Local and Remote say now; the reply, which fills in what was left to choose, comes last."""
+    changed = False
+    for command in (pair.request, pair.reply):
+        if command is None or command.media is None:
+            continue
+        for stream_id, stream in command.media.streams.items():
+            for octets, ends in ((stream.local, life.local), (stream.remote, life.remote)):
+                # Of alternatives the first is preferred (clause 7.1.8).
+                end = next(iter(announced_ends(octets)), None) if octets else None
+                if end is not None and (end.address or end.port or end.path):
+                    known = ends.get(stream_id)
+                    new = _filled(end, known) if known is not None else end
+                    if new != known:
+                        if known is not None and len(life.earlier_ends) < MAX_EARLIER:
+                            life.earlier_ends.append(("local" if ends is life.local else "remote", known))
+                        ends[stream_id] = new
+                        changed = True
+    return changed
+
+
+def _filled(end: MediaEnd, known: MediaEnd) -> MediaEnd:
+    """A later description may leave out what stays (H.248.1 clause 7.1.8): keep what was known."""
+    if end.address and end.port:
+        return end
+    return MediaEnd(
+        address=end.address or known.address,
+        port=end.port or known.port,
+        media=end.media or known.media,
+        protocol=end.protocol or known.protocol,
+        path=end.path or known.path,
+        session_id=end.session_id or known.session_id,
+        setup=end.setup or known.setup,
+        cema=end.cema or known.cema,
+    )
