@@ -23,6 +23,24 @@ from dissectors.h248.tokens import SHORT
 
 _BARE = re.compile(r'[^\s{}=,<>#\[\]";]+')
 "What can stand without quotes and is read back as one word."
+_PROFILE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}/[0-9]{1,2}")
+_TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{8}")
+_DIGIT_MAP = re.compile(r"[A-Za-z0-9_]{0,64}\s*(?:\{[^{}\"]*\})?")
+
+
+def _fitting(form: re.Pattern[str], text: str, what: str) -> str:
+    """The text if it has the form the grammar gives it: nothing else may slip into the message with it."""
+    if form.fullmatch(text) is None:
+        raise ValueError(f"the {what} has not the form of the text encoding")
+    return text
+
+
+def _timestamp(text: str) -> str:
+    return _fitting(_TIMESTAMP, text, "time stamp")
+
+
+def _digit_map(text: str) -> str:
+    return _fitting(_DIGIT_MAP, text, "digit map")
 
 
 def command_nodes(layout: Layout, command: Command) -> list[Node]:
@@ -42,7 +60,7 @@ def command_nodes(layout: Layout, command: Command) -> list[Node]:
     if command.signals is not None:
         nodes.append(_signals(layout, command.signals))
     if command.digit_map is not None:
-        nodes.append(f"{token('DM')}{equal}{command.digit_map}" if command.digit_map else token("DM"))
+        nodes.append(f"{token('DM')}{equal}{_digit_map(command.digit_map)}" if command.digit_map else token("DM"))
     if command.observed_events is not None:
         nodes.append(_observed(layout, command.observed_events))
     if command.packages is not None:
@@ -166,7 +184,7 @@ def _event(layout: Layout, event: Event) -> Node:
     if event.keep_active:
         parts.append(token("KA"))
     if event.digit_map is not None:
-        parts.append(f"{token('DM')}{equal}{event.digit_map}")
+        parts.append(f"{token('DM')}{equal}{_digit_map(event.digit_map)}")
     embedded: list[Node] = []
     if event.embedded_signals is not None:
         embedded.append(_signals(layout, event.embedded_signals))
@@ -230,7 +248,7 @@ def _observed(layout: Layout, observed: ObservedEvents) -> Node:
         if event.stream_id is not None:
             parts.append(f"{token('ST')}{equal}{event.stream_id}")
         parts += [property_node(layout, each) for each in event.parameters]
-        events.append(_listed(f"{event.timestamp}:{event.name}" if event.timestamp else event.name, parts))
+        events.append(_listed(f"{_timestamp(event.timestamp)}:{event.name}" if event.timestamp else event.name, parts))
     return Braced(f"{token('OE')}{equal}{_request(observed.request_id)}", events)
 
 
@@ -251,11 +269,11 @@ def _services(layout: Layout, change: ServiceChange) -> list[Node]:
     if change.mgc_id_to_try:
         parts.append(f"{token('MG')}{equal}{change.mgc_id_to_try}")
     if change.profile:
-        parts.append(f"{token('PF')}{equal}{change.profile}")
+        parts.append(f"{token('PF')}{equal}{_fitting(_PROFILE, change.profile, 'profile')}")
     if change.version is not None:
         parts.append(f"{token('V')}{equal}{change.version}")
     if change.timestamp:
-        parts.append(change.timestamp)
+        parts.append(_timestamp(change.timestamp))
     if change.incomplete:
         parts.append(token("SIC"))
     if change.audit_items:
