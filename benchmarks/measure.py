@@ -14,6 +14,7 @@ from resource import struct_rusage
 
 PR_SET_CHILD_SUBREAPER = 36
 SAMPLE_INTERVAL = 0.02
+ROOT = Path(__file__).resolve().parent.parent
 
 
 class CommandFailedError(Exception):
@@ -41,7 +42,7 @@ def adopt_orphans() -> None:
 def _started(command: Sequence[str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
     errors = output.with_suffix(".stderr")
     with output.open("wb") as out, errors.open("wb") as err:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=ROOT)
         try:
             yield process
         finally:

@@ -16,9 +16,9 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from benchmarks import generate  # noqa: E402
+from benchmarks.check import WrongReportError, check_report, written  # noqa: E402
 from benchmarks.conference import Counts, Numbers, participants  # noqa: E402
 from benchmarks.packets import checksum  # noqa: E402
-from benchmarks.run import WrongReportError, check_report, written  # noqa: E402
 
 needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 CHECKED = [f"-o{name}.check_checksum:TRUE" for name in ("ip", "udp", "tcp")]
