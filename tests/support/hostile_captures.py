@@ -53,7 +53,8 @@ def sip(start: str, call: str, cseq: int, method: str, body: bytes = b"", extra:
     kind = "" if "Content-Type" in extra or not body else "Content-Type: application/sdp\r\n"
     return (
         f"{start}\r\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bK{cseq}{call}\r\n"
-        f"From: <sip:a@a.example>;tag=f{call}\r\nTo: <sip:b@b.example>{tag and ';tag=' + tag}\r\nCall-ID: {call}\r\nCSeq: {cseq} {method}\r\n{extra}{kind}"
+        f"From: <sip:a@a.example>;tag=f{call}\r\nTo: <sip:b@b.example>{tag and ';tag=' + tag}\r\nCall-ID: {call}\r\n"
+        f"CSeq: {cseq} {method}\r\n{extra}{kind}"
         f"Content-Length: {len(body)}\r\n\r\n"
     ).encode() + body
 
