@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from analyzer.conversations.connection import Connection, ConnectionPart
 from analyzer.conversations.h248_terminations import Termination
 from analyzer.conversations.media import MediaEnd
+from analyzer.conversations.offer_answer import Exchange
 from analyzer.conversations.sip_call import CallFacts, SipCall
 from analyzer.correlate.links import link_connections, link_terminations
 from analyzer.correlate.nodes import Role
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from analyzer.correlate.correlator import Correlator
 
 
-def call_session_id(call_id: str) -> str:
-    """The id of the session that a Call-ID makes."""
-    return stable_id("s", "sip", call_id)
+def call_session_id(call_id: str, life: int = 1) -> str:
+    """The id of the session that a Call-ID makes; one that comes again long after its end gets a number."""
+    made = stable_id("s", "sip", call_id)
+    return made if life == 1 else f"{made}-{life}"
 
 
 def assemble_session(
@@ -35,7 +37,7 @@ def assemble_session(
     links: list[Link] = []
     ends: list[MediaEnd] = []
     if call is not None and facts is not None:
-        session_id = call_session_id(call.call_id)
+        session_id = call_session_id(call.call_id, call.life)
         first, last = call.first, call.last
         ends.extend(end for _, end, _ in facts.ends())
     elif termination is not None:
@@ -46,8 +48,9 @@ def assemble_session(
         session_id = stable_id("s", "tcp", *connection.client.key, *sorted(connection.session_ids()))
         first, last = connection.started, connection.last
 
+    rivals = correlator.rival_ends(call.call_id) if call is not None and ends else []
     terminations = [termination] if termination is not None else []
-    for life, link in link_terminations(correlator.termination_index, ends, first, last):
+    for life, link in link_terminations(correlator.termination_index, ends, first, last, rivals):
         terminations.append(life)
         links.append(link)
     taken = {id(life) for life in terminations}
@@ -66,7 +69,7 @@ def assemble_session(
     if connection is not None:
         rest = set(range(len(connection.sessions))) - connection.claimed
         connections.append(ConnectionPart(connection, rest))
-    for part, link in link_connections(correlator.connection_index, ends, first, last):
+    for part, link in link_connections(correlator.connection_index, ends, first, last, rivals):
         connections.append(part)
         links.append(link)
     if call is not None:
@@ -91,13 +94,11 @@ def assemble_session(
         links=links,
     )
     if facts is not None:
-        for exchange in facts.exchanges:
-            if exchange.offer is not None:
-                session.offered = exchange.offer.ends
-            if exchange.answer is not None:
-                session.answered = exchange.answer.ends
-                break
-        session.participants = _participants(facts, session.offered, session.answered)
+        exchange = _agreed(facts.exchanges)
+        if exchange is not None:
+            session.offered = exchange.offer.ends if exchange.offer is not None else []
+            session.answered = exchange.answer.ends if exchange.answer is not None else []
+        session.participants = _participants(facts, exchange)
     _note_roles(correlator, session, facts)
     return session
 
@@ -116,16 +117,39 @@ def _kind(
     return "tcp"
 
 
-def _participants(facts: CallFacts, offered: list[MediaEnd], answered: list[MediaEnd]) -> list[Participant]:
-    opening = facts.opening
-    caller_ends, callee_ends = offered, answered
-    if facts.exchanges and facts.exchanges[0].offer is not None:
-        offerer = facts.exchanges[0].offer.message.decoded
-        if not offerer.is_request:
-            caller_ends, callee_ends = answered, offered
-    caller = caller_ends[0].address if caller_ends else (opening.flow.src_ip if opening is not None else "")
-    callee = callee_ends[0].address if callee_ends else (opening.flow.dst_ip if opening is not None else "")
+def _agreed(exchanges: list[Exchange]) -> Exchange | None:
+    """What the call was set up with: the first exchange that was accepted, else answered, else the last offer."""
+    answered = [each for each in exchanges if each.answer is not None]
+    accepted = [each for each in answered if each.confirmed]
+    return next(iter(accepted or answered or exchanges[-1:]), None)
+
+
+def _participants(facts: CallFacts, exchange: Exchange | None) -> list[Participant]:
+    opening = facts.opening or (facts.messages[0] if facts.messages else None)
+    caller = callee = ""
+    if opening is not None:
+        sent = opening.decoded.is_request == (opening.decoded.from_tag == facts.caller.tag)
+        flow = opening.flow
+        caller, callee = (flow.src_ip, flow.dst_ip) if sent else (flow.dst_ip, flow.src_ip)
+    if exchange is not None:
+        for part, offers in ((exchange.offer, True), (exchange.answer, False)):
+            if part is None or not part.ends or not part.ends[0].address:
+                continue
+            if _sent_by_caller(facts, exchange) == offers:
+                caller = part.ends[0].address
+            else:
+                callee = part.ends[0].address
     return [Participant("", caller, facts.caller.uri), Participant("", callee, facts.callee.uri)]
+
+
+def _sent_by_caller(facts: CallFacts, exchange: Exchange) -> bool:
+    """Did the caller make the offer?"""
+    if exchange.offer is not None:
+        sip = exchange.offer.message.decoded
+        return bool(sip.is_request == (sip.from_tag == facts.caller.tag))
+    assert exchange.answer is not None
+    sip = exchange.answer.message.decoded
+    return bool(sip.is_request != (sip.from_tag == facts.caller.tag))
 
 
 def _note_roles(correlator: Correlator, session: Session, facts: CallFacts | None) -> None:
@@ -134,7 +158,7 @@ def _note_roles(correlator: Correlator, session: Session, facts: CallFacts | Non
     is_message = session.kind == "message"
     focus_ip = ""
     if facts is not None and facts.focus_uri:
-        focus_ip = _focus_address(facts)
+        focus_ip = facts.focus_address
         nodes.note(focus_ip, Role.MRFC)
     for life in session.terminations:
         controller, gateway = _bare(life.controller), _bare(life.gateway)
@@ -160,13 +184,6 @@ def _note_roles(correlator: Correlator, session: Session, facts: CallFacts | Non
         for address in (message.flow.src_ip, message.flow.dst_ip):
             if address != focus_ip:
                 nodes.note(address, Role.UE if address in theirs else Role.PROXY)
-
-
-def _focus_address(facts: CallFacts) -> str:
-    for message in facts.messages:
-        if b"isfocus" in message.decoded.data:
-            return message.flow.src_ip
-    return ""
 
 
 def _bare(endpoint: str) -> str:

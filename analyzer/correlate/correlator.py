@@ -14,10 +14,11 @@ from operator import attrgetter
 
 from analyzer.conversations.connection import Connection
 from analyzer.conversations.h248_terminations import Termination, TerminationTable
+from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.sip_call import SipCall
 from analyzer.correlate.assemble import assemble_session
 from analyzer.correlate.conferences import ConferenceTable
-from analyzer.correlate.index import EndIndex
+from analyzer.correlate.index import EndIndex, EndKeys, pair_key
 from analyzer.correlate.legs import LegTable
 from analyzer.correlate.nodes import NodeTable
 from analyzer.correlate.session import Conference, Session
@@ -32,6 +33,10 @@ OPEN_MEDIA_NS = 120_000_000_000
 "How much longer a session is kept whose media connection is still open after the BYE."
 IDLE_NS = 4 * 3600 * 1_000_000_000
 "A call or termination without a message for so long is taken out although its end was not seen."
+MAX_RESTING = 10_000
+"How many registrations and the like are kept for what will come under the same Call-ID."
+MAX_EARLIER_LIVES = 20_000
+"How many Call-IDs are remembered after they were handed out, so that a later call of that id gets an id of its own."
 MAX_UNLINKED_LISTED = 200
 "Messages without a session that are listed one by one; all are counted."
 MAX_OPEN = 100_000
@@ -54,7 +59,13 @@ class Correlator:
         self._connections: OrderedDict[int, Connection] = OrderedDict()
         self._context_mates: dict[tuple[str, int], dict[int, Termination]] = defaultdict(dict)
         "Terminations without a media end of IP, by their context."
-        self._quiet: deque[tuple[int, str]] = deque()
+        self._quiet: deque[tuple[int, SipCall]] = deque()
+        "Calls that are over or not yet answered, by the time of their last look."
+        self._retired: dict[int, SipCall] = {}
+        "Calls that were over when their Call-ID came again."
+        self._earlier_lives: OrderedDict[str, int] = OrderedDict()
+        "Call-IDs that were handed out, and how often."
+        self._resting: OrderedDict[str, SipCall] = OrderedDict()
         self.open_ports: Counter[tuple[str, int]] = Counter()
         "Ends of the connections that are still open, by address and port."
 
@@ -76,7 +87,9 @@ class Correlator:
         """Take the digest of a TCP connection that is over, or that the capture leaves open."""
         self._connections[id(connection)] = connection
         ports = _ports_of(connection.client)
-        self.connection_index.add(connection, connection.session_ids(), ports)
+        flow = connection.client
+        keys = (*ports, pair_key(flow.src_ip, flow.dst_ip, flow.dport))
+        self.connection_index.add(connection, connection.session_ids(), keys)
         for port in ports:
             self.open_ports[port] -= 1
             if self.open_ports[port] <= 0:
@@ -85,17 +98,40 @@ class Correlator:
     def _add_sip(self, message: Message) -> None:
         call_id = message.decoded.call_id
         call = self._calls.get(call_id)
+        if call is not None and _came_again(call, message.time):
+            self._retire(call)
+            call = None
         if call is None:
             call = self._calls[call_id] = SipCall(call_id)
+            call.life = self._earlier_lives.get(call_id, 0) + 1
+            self._quiet.append((message.time, call))
         else:
             self._calls.move_to_end(call_id)
-        was_over = call.over
+        was_over, was_resting = call.over, call.resting
         call.add(message)
         if call.over and not was_over:
-            self._quiet.append((message.time, call_id))
+            self._quiet.append((message.time, call))
+        elif call.resting and not was_resting:
+            self._resting[call_id] = call
         sip = message.decoded
         if sip.is_request and sip.method == "INVITE" and not sip.to_tag:
             self.legs.note(call_id, sip)
+
+    def _retire(self, call: SipCall) -> None:
+        """Its Call-ID came again long after its end: what comes now is another call."""
+        del self._calls[call.call_id]
+        self._resting.pop(call.call_id, None)
+        self._retired[id(call)] = call
+        if not call.over:
+            call.over = True
+            self._quiet.append((call.last, call))
+        self._remember(call)
+
+    def _remember(self, call: SipCall) -> None:
+        self._earlier_lives[call.call_id] = call.life
+        self._earlier_lives.move_to_end(call.call_id)
+        if len(self._earlier_lives) > MAX_EARLIER_LIVES:
+            self._earlier_lives.popitem(last=False)
 
     def _note_terminations(self) -> None:
         table = self.terminations
@@ -123,16 +159,30 @@ class Correlator:
             yield self._session_of_call(call)
         too_many = max(0, len(self._lives) - MAX_OPEN)
         lives = [each for each in self._lives.values() if everything or self._is_quiet(each, before)]
+        connections = [each for each in self._connections.values() if everything or _quiet_connection(each, before)]
+        if not everything and (lives or connections):
+            # What ended in the middle of a call stays until the call is over too.
+            awaited = self._awaited()
+            lives = [each for each in lives if not awaited.has_any(*_termination_keys(each))]
+            connections = [
+                each for each in connections if not awaited.has_any(each.session_ids(), _ports_of(each.client))
+            ]
         for life in lives if len(lives) >= too_many else list(islice(self._lives.values(), too_many)):
             if id(life) in self._lives:
                 yield self._session_of_termination(life)
-        for connection in [
-            each for each in self._connections.values() if everything or _quiet_connection(each, before)
-        ]:
+        for connection in connections:
             if id(connection) in self._connections:
                 session = self._session_of_connection(connection)
                 if session is not None:
                     yield session
+
+    def _awaited(self) -> EndKeys:
+        """The media ends of all calls that are still open."""
+        keys = EndKeys()
+        for call in (*self._calls.values(), *self._retired.values()):
+            for _, end, _ in call.facts.ends():
+                keys.add(end.session_id, end.address, end.port)
+        return keys
 
     def finish_calls(self, before: int) -> Iterator[Session]:
         """Hand out only calls that nothing captured later can change: ended by BYE or refused, all media closed.
@@ -150,29 +200,45 @@ class Correlator:
 
     def _finished_calls(self, before: int | None, *, patient: bool = False) -> list[SipCall]:
         if before is None:
-            found = sorted(self._calls.values(), key=attrgetter("first"))
+            found = sorted([*self._retired.values(), *self._calls.values()], key=attrgetter("first", "life"))
             self._calls.clear()
+            self._retired.clear()
             return found
         found = []
-        again: list[tuple[int, str]] = []
+        again: list[tuple[int, SipCall]] = []
         while self._quiet and self._quiet[0][0] < before - LINGER_NS:
-            _, call_id = self._quiet.popleft()
-            call = self._calls.get(call_id)
-            if call is None or not call.over:
+            _, call = self._quiet.popleft()
+            is_retired = id(call) in self._retired
+            if not is_retired and self._calls.get(call.call_id) is not call:
+                continue
+            if not call.over and (call.answered or call.resting):
                 continue
             quiet = before - call.last
             waits = patient or quiet <= OPEN_MEDIA_NS
             if quiet <= LINGER_NS or (waits and self._has_open_connection(call)):
-                again.append((before, call_id))
+                again.append((before, call))
             elif not patient or call.facts.method == "INVITE":
-                found.append(self._calls.pop(call_id))
+                found.append(self._take(call))
         self._quiet.extend(again)
         while self._calls and not patient:
             oldest = next(iter(self._calls.values()))
             if oldest.last >= before - IDLE_NS and len(self._calls) <= MAX_OPEN:
                 break
-            found.append(self._calls.pop(oldest.call_id))
+            found.append(self._take(oldest))
+        if not patient:
+            while len(self._resting) > MAX_RESTING:
+                _, call = self._resting.popitem(last=False)
+                if call.resting and self._calls.get(call.call_id) is call:
+                    found.append(self._take(call))
         return found
+
+    def _take(self, call: SipCall) -> SipCall:
+        """Out of the tables: it is handed out now."""
+        if self._retired.pop(id(call), None) is None:
+            del self._calls[call.call_id]
+            self._resting.pop(call.call_id, None)
+            self._remember(call)
+        return call
 
     def _has_open_connection(self, call: SipCall) -> bool:
         return any((end.address, end.port) in self.open_ports for _, end, _ in call.facts.ends())
@@ -235,6 +301,11 @@ class Correlator:
             if not mates:
                 del self._context_mates[(life.gateway, life.context_life)]
 
+    def rival_ends(self, call_id: str) -> list[MediaEnd]:
+        """The media ends of the other legs of a call, as far as they are not handed out."""
+        legs = [self._calls.get(other) for other in self.legs.others(call_id)]
+        return [end for call in legs if call is not None for _, end, _ in call.facts.ends()]
+
     def mates(self, life: Termination) -> list[Termination]:
         """The terminations of its context that are no media end of IP and that no session has taken yet."""
         return list(self._context_mates.get((life.gateway, life.context_life), {}).values())
@@ -243,6 +314,11 @@ class Correlator:
 def _termination_keys(life: Termination) -> tuple[list[str], list[tuple[str, int]]]:
     ends = [end for _, end in life.ends()]
     return [end.session_id for end in ends], [(end.address, end.port) for end in ends]
+
+
+def _came_again(call: SipCall, time: int) -> bool:
+    """A message of this Call-ID begins another call: the last one is over, or nobody ever answered it."""
+    return time - call.last > LINGER_NS and (call.over or not (call.answered or call.resting))
 
 
 def _ports_of(flow: Flow) -> tuple[tuple[str, int], tuple[str, int]]:

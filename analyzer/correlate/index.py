@@ -12,8 +12,6 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Generic, TypeVar
 
-from analyzer.conversations.media import MediaEnd
-
 T = TypeVar("T")
 K = TypeVar("K")
 
@@ -59,9 +57,29 @@ class EndIndex(Generic[T]):
         found = self._by_port.get((address, port))
         return list(islice(reversed(found.values()), MAX_AT_ONE_PORT))[::-1] if found else []
 
-    def candidates(self, end: MediaEnd) -> list[T]:
-        """What may belong to this end: by session-id where that finds something, else by address and port."""
-        return self.by_session_id(end.session_id) or self.by_port(end.address, end.port)
+
+class EndKeys:
+    """The keys of many media ends."""
+
+    def __init__(self) -> None:
+        self._session_ids: set[str] = set()
+        self._ports: set[tuple[str, int]] = set()
+
+    def add(self, session_id: str, address: str, port: int) -> None:
+        """Enter one end."""
+        if session_id:
+            self._session_ids.add(session_id)
+        if address and port:
+            self._ports.add((address, port))
+
+    def has_any(self, session_ids: Iterable[str], ports: Iterable[tuple[str, int]]) -> bool:
+        """Is one of these keys among them?"""
+        return any(each in self._session_ids for each in session_ids) or any(each in self._ports for each in ports)
+
+
+def pair_key(client: str, server: str, port: int) -> tuple[str, int]:
+    """The key of a client beside the server's address and port: few connections share it."""
+    return f"{client} > {server}", port
 
 
 def _drop(table: dict[K, dict[int, T]], name: K, key: int) -> None:
