@@ -48,7 +48,7 @@ class SipCall:
         self.resting = False
         "Nothing is open, and the same Call-ID is likely to come again: a registration, a challenged INVITE."
         self.answered = False
-        "A response was seen."
+        "A response was seen, or what tells of one."
         self._tries: dict[str, int] = {}
         "Every INVITE by its branch, with its final status or 0: forks and hops each have one."
         self._dialogs: dict[tuple[str, str], bool] = {}
@@ -79,6 +79,9 @@ class SipCall:
                 self.resting = True
             elif sip.method == "NOTIFY":
                 self.over = (sip.header("Subscription-State") or "").lower().startswith("terminated")
+        if sip.to_tag:
+            # Inside a dialog: there was an answer, though only one direction may have been captured.
+            self.answered = True
 
     def _finished(self, sip: SipMessage) -> None:
         """A final response came."""

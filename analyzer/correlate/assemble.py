@@ -10,8 +10,8 @@ from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.offer_answer import Exchange
 from analyzer.conversations.sip_call import CallFacts, SipCall
 from analyzer.correlate.links import link_connections, link_terminations
-from analyzer.correlate.nodes import Role
 from analyzer.correlate.outcome import outcome
+from analyzer.correlate.roles import note_roles
 from analyzer.correlate.session import Participant, Session, stable_id
 from analyzer.model import Confidence, Link
 
@@ -99,7 +99,8 @@ def assemble_session(
             session.offered = exchange.offer.ends if exchange.offer is not None else []
             session.answered = exchange.answer.ends if exchange.answer is not None else []
         session.participants = _participants(facts, exchange)
-    _note_roles(correlator, session, facts)
+    note_roles(correlator.nodes, session)
+    correlator.gateways.note(correlator.nodes, correlator.legs, session)
     return session
 
 
@@ -150,42 +151,3 @@ def _sent_by_caller(facts: CallFacts, exchange: Exchange) -> bool:
     assert exchange.answer is not None
     sip = exchange.answer.message.decoded
     return bool(sip.is_request != (sip.from_tag == facts.caller.tag))
-
-
-def _note_roles(correlator: Correlator, session: Session, facts: CallFacts | None) -> None:
-    """What this session shows about the roles of the addresses in it."""
-    nodes = correlator.nodes
-    is_message = session.kind == "message"
-    focus_ip = ""
-    if facts is not None and facts.focus_uri:
-        focus_ip = facts.focus_address
-        nodes.note(focus_ip, Role.MRFC)
-    for life in session.terminations:
-        controller, gateway = _bare(life.controller), _bare(life.gateway)
-        if is_message or controller == focus_ip:
-            nodes.note(controller, Role.MRFC)
-            nodes.note(gateway, Role.MRFP)
-            for end in life.local.values():
-                nodes.note(end.address, Role.MRFP)
-        else:
-            nodes.note(controller, Role.MGC)
-            nodes.note(gateway, Role.MG)
-            for end in life.local.values():
-                nodes.note(end.address, Role.MG)
-    if facts is None or not focus_ip:
-        return
-    ours = [each.address for each in (session.offered if facts.focus_is_caller else session.answered)]
-    theirs = [each.address for each in (session.answered if facts.focus_is_caller else session.offered)]
-    for address in ours:
-        nodes.note(address, Role.MRFP)
-    for address in theirs:
-        nodes.note(address, Role.UE)
-    for message in facts.messages:
-        for address in (message.flow.src_ip, message.flow.dst_ip):
-            if address != focus_ip:
-                nodes.note(address, Role.UE if address in theirs else Role.PROXY)
-
-
-def _bare(endpoint: str) -> str:
-    """The address of `192.0.2.1:2944` or `[2001:db8::1]:2944`."""
-    return endpoint.rpartition(":")[0].strip("[]")

@@ -18,9 +18,10 @@ from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.sip_call import SipCall
 from analyzer.correlate.assemble import assemble_session
 from analyzer.correlate.conferences import ConferenceTable
-from analyzer.correlate.index import EndIndex, EndKeys, pair_key
+from analyzer.correlate.index import EndIndex, EndKeys, bare_key, pair_key
 from analyzer.correlate.legs import LegTable
 from analyzer.correlate.nodes import NodeTable
+from analyzer.correlate.roles import GatewayTable
 from analyzer.correlate.session import Conference, Session
 from analyzer.model import Coverage, Message
 from analyzer.transport.flow import Flow
@@ -51,6 +52,7 @@ class Correlator:
         self.nodes = NodeTable(given_roles)
         self.conferences = ConferenceTable()
         self.legs = LegTable()
+        self.gateways = GatewayTable()
         self.terminations = TerminationTable()
         self.termination_index: EndIndex[Termination] = EndIndex()
         self.connection_index: EndIndex[Connection] = EndIndex()
@@ -313,7 +315,9 @@ class Correlator:
 
 def _termination_keys(life: Termination) -> tuple[list[str], list[tuple[str, int]]]:
     ends = [end for _, end in life.ends()]
-    return [end.session_id for end in ends], [(end.address, end.port) for end in ends]
+    ports = [(end.address, end.port) for end in ends]
+    ports += [bare_key(end.address, end.port) for end in ends if not end.session_id]
+    return [end.session_id for end in ends], ports
 
 
 def _came_again(call: SipCall, time: int) -> bool:

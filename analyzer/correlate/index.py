@@ -77,6 +77,11 @@ class EndKeys:
         return any(each in self._session_ids for each in session_ids) or any(each in self._ports for each in ports)
 
 
+def bare_key(address: str, port: int) -> tuple[str, int]:
+    """The key of an end without a session-id: where thousands share a port, those with one are not looked at."""
+    return f"{address} bare" if address else "", port
+
+
 def pair_key(client: str, server: str, port: int) -> tuple[str, int]:
     """The key of a client beside the server's address and port: few connections share it."""
     return f"{client} > {server}", port

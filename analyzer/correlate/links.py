@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from analyzer.conversations.connection import Connection, ConnectionPart
 from analyzer.conversations.h248_terminations import Termination
 from analyzer.conversations.media import MediaEnd
-from analyzer.correlate.index import EndIndex, pair_key
+from analyzer.correlate.index import EndIndex, bare_key, pair_key
 from analyzer.model import Confidence, Link
 
 SLACK_NS = 10_000_000_000
@@ -57,11 +57,11 @@ def link_terminations(
 
 
 def _candidates(index: EndIndex[Termination], end: MediaEnd) -> list[Termination]:
-    """What may belong to an end: by its session-id, and where nothing at its address has that, by address and port."""
-    found = index.by_session_id(end.session_id)
-    if any(_fits(end, other) for life in found for _, other in life.ends()):
-        return found
-    return found + index.by_port(end.address, end.port)
+    """What may belong to an end: by its session-id, and by address and port where only one of the two has one."""
+    if not end.session_id:
+        return index.by_port(end.address, end.port)
+    # A border gateway that knows nothing of MSRP is told no session-ids; all others at the port have theirs.
+    return index.by_session_id(end.session_id) + index.by_port(*bare_key(end.address, end.port))
 
 
 ELSEWHERE = "MSRP session-id, but not address and port"

@@ -27,8 +27,8 @@ class Role(StrEnum):
 _WEIGHT = {
     Role.MRFC: 8,
     Role.MRFP: 8,
-    Role.IMS_ALG: 6,
-    Role.IMS_AGW: 6,
+    Role.IMS_ALG: 10,
+    Role.IMS_AGW: 10,
     Role.MGC: 4,
     Role.MG: 4,
     Role.UE: 2,
@@ -36,20 +36,25 @@ _WEIGHT = {
 }
 
 
+GUESS = 5
+"The weight of a role that the kind of media alone speaks for."
+
+
 class NodeTable:
     """Evidence of roles by IP address."""
 
     def __init__(self, given: Mapping[str, str] | None = None) -> None:
         self._given = dict(given or {})
-        self._seen: dict[str, Role] = {}
+        self._seen: dict[str, tuple[int, Role]] = {}
         "The weightiest role each address has shown, of equals the first."
 
-    def note(self, address: str, role: Role) -> None:
-        """Note one piece of evidence."""
+    def note(self, address: str, role: Role, *, guess: bool = False) -> None:
+        """Note one piece of evidence; a guess weighs little more than the plain H.248 roles."""
         if address:
+            weight = GUESS if guess else _WEIGHT[role]
             known = self._seen.get(address)
-            if known is None or _WEIGHT[role] > _WEIGHT[known]:
-                self._seen[address] = role
+            if known is None or weight > known[0]:
+                self._seen[address] = weight, role
 
     def role(self, address: str) -> str:
         """The role of an address, or empty when nothing speaks for one."""
@@ -57,7 +62,7 @@ class NodeTable:
         if given is not None:
             return given
         seen = self._seen.get(address)
-        return seen.value if seen is not None else ""
+        return seen[1].value if seen is not None else ""
 
     def gives(self, address: str) -> bool:
         """Was the role of this address given by the user?"""

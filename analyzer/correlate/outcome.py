@@ -15,16 +15,22 @@ def outcome(
     states = [_call_state(call)] if call is not None else []
     if call is None and terminations:
         states.append(_termination_state(terminations))
+    worked = any(part.connection.sessions or part.connection.established is not None for part in connections)
     for part in connections:
         trouble = {"refused": "TCP refused", "timeout": "TCP timed out"}.get(part.connection.outcome)
         if trouble:
-            states.append((trouble, Verdict.FAILED))
+            # Another try may have done it.
+            states.append((trouble, Verdict.WARNINGS if worked else Verdict.FAILED))
         elif call is None and not terminations:
             states.append(_connection_state(part))
     for life in terminations:
         if life.errors:
             states.append((f"H.248 error {life.errors[0][0]}", Verdict.FAILED))
             break
+    if any(life.asked_again for life in terminations):
+        states.append(("H.248 request not answered", Verdict.FAILED))
+    elif any(life.unanswered for life in terminations):
+        states.append(("H.248 reply not captured", Verdict.INCOMPLETE))
     order = [Verdict.OK, Verdict.WARNINGS, Verdict.INCOMPLETE, Verdict.FAILED]
     verdict = max((each[1] for each in states), key=order.index, default=Verdict.INCOMPLETE)
     return ", ".join(dict.fromkeys(each[0] for each in states)), verdict
