@@ -74,10 +74,11 @@ class TerminationTable:
             self._shared[id(message)] = (message, len(joined), False)
         elif not joined:
             self.outside.append(message)
-        fresh = set(map(id, done))
-        for transaction in joined:
-            if transaction.handed_on and id(transaction) not in fresh:
-                self._settle(message, transaction.touched)
+        if len(joined) > len(done):
+            fresh = set(map(id, done))
+            for transaction in joined:
+                if transaction.handed_on and id(transaction) not in fresh:
+                    self._settle(message, transaction.touched)
         for transaction in done:
             self._take(transaction)
 
@@ -94,6 +95,8 @@ class TerminationTable:
         for pair in pair_commands(transaction):
             if self._apply(pair):
                 transaction.touched = True
+        if transaction.touched and not self._shared:
+            return
         for message in transaction.messages:
             self._settle(message, transaction.touched)
 

@@ -285,6 +285,8 @@ def _pair_action(
     context_id = answer.context_id if answer is not None else wanted
     if answer is not None and answer.error is not None:
         refusal = answer.error
+    if len(asked) == 1 == len(answered) and refusal is None and asked[0].name == answered[0].name:
+        return [CommandPair(asked[0], answered[0], context_id, wanted, transaction)]
     pairs: list[CommandPair] = []
     for request, reply in _matched(asked, answered):
         pair = CommandPair(request, reply, context_id, wanted, transaction)

@@ -221,7 +221,8 @@ class CallFacts:
 
     def _note_focus(self, message: Message, sip: SipMessage) -> None:
         """Of several hops the one beside the focus counts: a request has the fewest Vias there, a response the most."""
-        vias = len(sip.header_list("Via"))
+        data, end = sip.data, sip.head_size
+        vias = data.count(b"\nVia:", 0, end) + data.count(b"\nv:", 0, end)
         nearness = -vias if sip.is_request else vias
         caller_sent = sip.is_request == (sip.from_tag == self.caller.tag)
         if not self.focus_uri:

@@ -48,7 +48,8 @@ def assemble_session(
         session_id = stable_id("s", "tcp", *connection.client.key, *sorted(connection.session_ids()))
         first, last = connection.started, connection.last
 
-    rivals = correlator.rival_ends(call.call_id) if call is not None and ends else []
+    legs = correlator.legs.others(call.call_id) if call is not None else {}
+    rivals = correlator.ends_of(legs) if legs and ends else []
     terminations = [termination] if termination is not None else []
     for life, link in link_terminations(correlator.termination_index, ends, first, last, rivals):
         terminations.append(life)
@@ -73,7 +74,7 @@ def assemble_session(
         connections.append(part)
         links.append(link)
     if call is not None:
-        for other, reason in correlator.legs.others(call.call_id).items():
+        for other, reason in legs.items():
             sure = Confidence.CERTAIN if "Session-ID" in reason else Confidence.LIKELY
             links.append(Link(f"session {call_session_id(other)}", reason, sure))
 
@@ -100,7 +101,8 @@ def assemble_session(
             session.answered = exchange.answer.ends if exchange.answer is not None else []
         session.participants = _participants(facts, exchange)
     note_roles(correlator.nodes, session)
-    correlator.gateways.note(correlator.nodes, correlator.legs, session)
+    if legs:
+        correlator.gateways.note(correlator.nodes, legs, session)
     return session
 
 

@@ -8,7 +8,7 @@ sessions that are over and have been quiet for a while, so that a reader of a lo
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from operator import attrgetter
 
@@ -78,8 +78,10 @@ class Correlator:
         if message.protocol == "sip":
             self._add_sip(message)
         else:
-            self.terminations.add(message)
-            self._note_terminations()
+            table = self.terminations
+            table.add(message)
+            if table.fresh or table.changed or table.outside:
+                self._note_terminations()
 
     def connection_opened(self, flow: Flow) -> None:
         """Note that a connection began whose digest will come when it is over."""
@@ -303,10 +305,10 @@ class Correlator:
             if not mates:
                 del self._context_mates[(life.gateway, life.context_life)]
 
-    def rival_ends(self, call_id: str) -> list[MediaEnd]:
-        """The media ends of the other legs of a call, as far as they are not handed out."""
-        legs = [self._calls.get(other) for other in self.legs.others(call_id)]
-        return [end for call in legs if call is not None for _, end, _ in call.facts.ends()]
+    def ends_of(self, call_ids: Iterable[str]) -> list[MediaEnd]:
+        """The media ends of some calls, as far as they are not handed out."""
+        calls = [self._calls.get(each) for each in call_ids]
+        return [end for call in calls if call is not None for _, end, _ in call.facts.ends()]
 
     def mates(self, life: Termination) -> list[Termination]:
         """The terminations of its context that are no media end of IP and that no session has taken yet."""

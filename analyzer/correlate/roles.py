@@ -7,9 +7,9 @@ two calls, and puts a termination for each into one context, is an IMS-ALG with 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from analyzer.correlate.legs import LegTable
 from analyzer.correlate.nodes import NodeTable, Role
 from analyzer.correlate.session import Session
 
@@ -68,11 +68,10 @@ class GatewayTable:
     def __init__(self) -> None:
         self._contexts: OrderedDict[tuple[str, int], _Context] = OrderedDict()
 
-    def note(self, nodes: NodeTable, legs: LegTable, session: Session) -> None:
-        """Note one session; with the second leg of a call the roles are known."""
+    def note(self, nodes: NodeTable, others: Collection[str], session: Session) -> None:
+        """Note one session that has other legs (Call-IDs); with the second of them the roles are known."""
         call = session.call
-        others = legs.others(call.call_id) if call is not None and session.terminations else {}
-        if call is None or not others:
+        if call is None or not session.terminations:
             return
         addresses = {address for each in call.messages for address in (each.flow.src_ip, each.flow.dst_ip)}
         for life in session.terminations:
