@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from analyzer.correlate.session import Conference, Session, stable_id
 
 
@@ -19,7 +21,8 @@ class ConferenceTable:
         facts = session.call.facts if session.call is not None else None
         if facts is not None and facts.focus_uri:
             keys.append("uri " + conference_key(facts.focus_uri))
-            self._uri.setdefault(keys[0], facts.focus_uri)
+            # The same whichever session comes first: early runs hand them out in another order.
+            self._uri[keys[0]] = min(facts.focus_uri, self._uri.get(keys[0], facts.focus_uri))
         for life in session.terminations:
             keys.append(f"context {life.gateway} {life.context_id} {life.context_life}")
         if not keys:
@@ -45,7 +48,7 @@ class ConferenceTable:
         """
         groups: dict[str, list[tuple[int, str]]] = {}
         uris: dict[str, str] = {}
-        for key, uri in self._uri.items():
+        for key, uri in sorted(self._uri.items(), key=itemgetter(1)):
             uris.setdefault(self._root(key), uri)
         for session_id, key, first in self._members:
             groups.setdefault(self._root(key), []).append((first, session_id))

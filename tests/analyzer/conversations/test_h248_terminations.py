@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analyzer.conversations.h248_terminations import Termination, TerminationTable
 from analyzer.model import Message
+from dissectors.h248 import decode_h248, encode_h248
 from tests.analyzer.conversations.made import MG, MGC, MRFP, MS, START, UE, Gateway, S, media, msrp_sdp
 
 CHOOSE = b"v=0\r\nc=IN IP4 $\r\nm=message $ TCP/MSRP *\r\n"
@@ -300,14 +301,15 @@ def test_every_message_is_in_a_leg_or_outside() -> None:
 
 
 def test_text_and_binary_together() -> None:
-    """One gateway may change its encoding between messages; the model is the same (clause 8.3)."""
-    from dissectors.h248 import decode_h248, encode_h248
-
-    g = Gateway()
-    messages = [*add(g, 1), *both(g, 2, "C=17{S=ip/1/33}")]
-    reply = messages[3]
-    reply.decoded = decode_h248(encode_h248(reply.decoded))
-    assert Room().feed(*messages).told() == [("context 17 ip/1/33", True, True, [])]
+    """Both encodings have one model, so a gateway that answers in binary keeps its terminations (clause 8.3)."""
+    g, name = Gateway(), "00000001/00100001"
+    messages = [*add(g, 1, name), *both(g, 2, f"C=17{{S={name}}}")]
+    for message in messages[1::2]:
+        message.decoded.encoding = "binary"
+        octets = encode_h248(message.decoded)
+        assert octets[:1] == b"\x30"
+        message.decoded = decode_h248(octets)
+    assert Room().feed(*messages).told() == [(f"context 17 {name}", True, True, [])]
 
 
 def test_nothing_is_held_when_all_is_over() -> None:

@@ -229,3 +229,15 @@ def test_context_used_again_is_another_conference() -> None:
             thing.decoded = decode_sip(text)
     found, conferences, _ = run(first + later)
     assert members(found, conferences) == [("", ["one0", "one1", "one2"]), ("", ["new0", "new1", "new2"])]
+
+
+def test_conference_uri_does_not_depend_on_who_leaves_first() -> None:
+    """The same room in two spellings (RFC 3261 section 19.1.4)."""
+    one = ("Contact", "<sip:chat@Conf.example.net;gr=1>;isfocus")
+    other = ("Contact", "<sip:chat@conf.example.net>;isfocus")
+    for first, second in ((one, other), (other, one)):
+        things = setup(Dialog("a"), b"", b"", (first,)) + setup(
+            Dialog("b", at=START + S, frame=51), b"", b"", (second,)
+        )
+        found, conferences, _ = run(things)
+        assert members(found, conferences) == [("sip:chat@Conf.example.net;gr=1", ["a", "b"])]
