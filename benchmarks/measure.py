@@ -54,6 +54,13 @@ def _started(command: Sequence[str], output: Path) -> Iterator[subprocess.Popen[
         raise CommandFailedError(f"{' '.join(command)}: exit code {process.returncode}\n{said}")
 
 
+def warm(path: Path) -> None:
+    """Read a capture once, so that every timed command finds it in memory: the disk is not what is measured."""
+    with path.open("rb") as file:
+        while file.read(1 << 22):
+            pass
+
+
 def cost(command: Sequence[str], output: Path) -> Cost:
     """Run a command, its standard output to a file. Raises CommandFailedError."""
     begin = time.perf_counter()

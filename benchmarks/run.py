@@ -28,7 +28,7 @@ from tabulate import tabulate
 
 from benchmarks.check import written
 from benchmarks.generate import counts_path
-from benchmarks.measure import CommandFailedError, Cost, adopt_orphans, cost, peak_memory
+from benchmarks.measure import CommandFailedError, Cost, adopt_orphans, cost, peak_memory, warm
 
 FOLDER = Path(__file__).resolve().parent
 DATA = FOLDER / "data"
@@ -100,6 +100,7 @@ def compare(mrfscope: str, tshark: str, kind: str, path: Path, rounds: int, work
     costs: dict[str, list[Cost]] = {name: [] for name in commands}
     for number in range(rounds):
         for name, command in commands.items():
+            warm(path)
             costs[name].append(cost(command, out))
         print(f"{kind}: round {number + 1} of {rounds}", file=sys.stderr)
     return [_measured(kind, name, costs[name], memory[name]) for name in commands]
