@@ -92,7 +92,7 @@ def test_every_description_of_the_fax_gateway() -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.sampled_from(MSRP.splitlines(keepends=True) + [b"m=audio 1 RTP/AVP 0\r\n", b"c=IN IP4 $\r\n"])))
+@given(st.lists(st.sampled_from([*MSRP.splitlines(keepends=True), b"m=audio 1 RTP/AVP 0\r\n", b"c=IN IP4 $\r\n"])))
 def test_lines_in_any_order(lines: list[bytes]) -> None:
     octets = b"".join(lines)
     try:
