@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from analyzer.conversations.connection import ConnectionPart
@@ -12,7 +11,6 @@ from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.sip_call import SipCall
 from analyzer.correlate.timeline import timeline
 from analyzer.model import Link, TimelineEntry, Verdict
-from analyzer.transport.flow import Flow
 
 
 def stable_id(prefix: str, *keys: object) -> str:
@@ -64,10 +62,6 @@ class Session:
         if self.made_entries is None:
             self.made_entries = timeline(self.call, self.terminations, self.connections)
         return self.made_entries
-
-    def flows(self) -> Iterator[Flow]:
-        for entry in self.entries:
-            yield entry.flow
 
 
 @dataclass(slots=True)

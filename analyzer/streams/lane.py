@@ -98,43 +98,18 @@ class Lane:
         )
         if rows.copies:
             self._copies.update(rows.copies)
-        if rows.more_frames:
-            self._read_fragmented(rows)
-            return
+        # Datagrams that came in fragments know all their frames; TCP knows the completing one only.
+        fragmented = {rows.frame[index]: frames for index, frames in rows.more_frames.items()}
         for frame, time, transport, addresses, ports, start, end, seq, ack, flags, missing in columns:
             if transport == 6:
                 events = receive_segment(addresses, ports, frame, time, seq, ack, flags, data[start:end], missing)
                 if events:
                     receive_events(events)
             elif transport == 17:
-                self._datagram(frame, time, addresses, ports, data[start:end], missing, (frame,))
+                frames = fragmented.get(frame, (frame,)) if fragmented else (frame,)
+                self._datagram(frame, time, addresses, ports, data[start:end], missing, frames)
             else:
                 self._packet(frame, time, addresses, ports, data[start:end])
-
-    def _read_fragmented(self, rows: Rows) -> None:
-        """The same, where some payloads came in several fragments; TCP knows the completing frame only."""
-        data = rows.data
-        for index, frame in enumerate(rows.frame):
-            time, addresses, ports = rows.time[index], rows.addresses[index], rows.ports[index]
-            payload = data[rows.start[index] : rows.end[index]]
-            if rows.transport[index] == 6:
-                events = self._tcp.receive(
-                    addresses,
-                    ports,
-                    frame,
-                    time,
-                    rows.seq[index],
-                    rows.ack[index],
-                    rows.flags[index],
-                    payload,
-                    rows.missing[index],
-                )
-                self._tcp_reader.receive(events)
-            elif rows.transport[index] == 17:
-                frames = rows.more_frames.get(index, (frame,))
-                self._datagram(frame, time, addresses, ports, payload, rows.missing[index], frames)
-            else:
-                self._packet(frame, time, addresses, ports, payload)
 
     def _datagram(
         self, frame: int, time: int, addresses: int, ports: int, data: bytes, missing: int, frames: tuple[int, ...]
