@@ -8,12 +8,18 @@ work by then.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
+from analyzer.conversations.msrp_facts import NOTHING, Observation, WayFacts
 from analyzer.model import TimelineEntry
 from analyzer.transport.flow import Flow, FlowTable
 
 Row = tuple[int, tuple[int, ...], int, str, str, int]
 """time, frames, direction (0 = client to server), protocol, summary, MSRP session index (-1: none)."""
+
+GapPlace = tuple[int, int, int]
+"""direction, time of the first frame after the gap (or of the frame that was cut), octets (0: unknown)."""
+GAP_PLACES = 64
 
 CLIENT_TO_SERVER, SERVER_TO_CLIENT = 0, 1
 
@@ -35,6 +41,12 @@ class MsrpSession:
     "Responses and reports with a status other than 200."
     octets: int = 0
     "Body octets of SEND requests."
+    ways: tuple[WayFacts, WayFacts] = (NOTHING, NOTHING)
+    "What the client and the server sent, for checks."
+    observations: list[Observation] = field(default_factory=list)
+    "What is worth a look, in the order in which it showed; at most `OBSERVED` of each kind."
+    unlisted: dict[str, int] = field(default_factory=dict)
+    "Kind -> observations beyond that."
 
     def to_wire(self) -> tuple[object, ...]:
         return (
@@ -47,7 +59,18 @@ class MsrpSession:
             self.reports,
             self.errors,
             self.octets,
+            tuple(tuple(each) for each in self.ways),  # `marshal` knows no named tuples
+            [tuple(each) for each in self.observations],
+            self.unlisted,
         )
+
+    @classmethod
+    def from_wire(cls, wire: tuple[Any, ...]) -> MsrpSession:
+        """The inverse of `to_wire`."""
+        *counts, ways, observations, unlisted = wire
+        client, server = ways
+        both = WayFacts(*client), WayFacts(*server)
+        return cls(*counts, both, [Observation(*each) for each in observations], unlisted)  # type: ignore[call-arg]
 
 
 @dataclass(slots=True)
@@ -73,6 +96,8 @@ class Connection:
     packets: int = 0
     retransmissions: int = 0
     gaps: int = 0
+    gap_places: list[GapPlace] = field(default_factory=list)
+    "The first gaps, at most `GAP_PLACES`: where packets are missing from the capture."
     rows: list[Row] = field(default_factory=list)
     sessions: list[MsrpSession] = field(default_factory=list)
     claimed: set[int] = field(default_factory=set)
@@ -146,6 +171,7 @@ class Connection:
             self.packets,
             self.retransmissions,
             self.gaps,
+            self.gap_places,
             self.rows,
             [each.to_wire() for each in self.sessions],
         )
@@ -156,7 +182,7 @@ class Connection:
         addresses, ports, *rest, sessions = wire
         client = flows.get(addresses, ports)  # type: ignore[arg-type]
         made = cls(client, flows.get(*client.reverse_key()), *rest)  # type: ignore[arg-type]
-        made.sessions = [MsrpSession(*each) for each in sessions]  # type: ignore[attr-defined]
+        made.sessions = [MsrpSession.from_wire(each) for each in sessions]  # type: ignore[attr-defined]
         return made
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from analyzer.conversations.connection import Connection
+from analyzer.conversations.connection import GAP_PLACES, Connection
 from analyzer.conversations.msrp_exchange import MsrpExchange
 from analyzer.model import Coverage, Gap, Undecoded
 from analyzer.streams.speakers import StreamSpeaker, stream_speaker
@@ -171,6 +171,8 @@ class ConnectionReader:
     def gap(self, gap: TcpGap) -> None:
         """Octets of one direction are not in the capture."""
         self.digest.gaps += 1
+        if len(self.digest.gap_places) < GAP_PLACES:
+            self.digest.gap_places.append((gap.stream.direction, gap.time, gap.size))
         side = self._sides[gap.stream.direction]
         if side.decoder is not None:
             flow = self.digest.server if gap.stream.direction else self.digest.client
