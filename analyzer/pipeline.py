@@ -8,7 +8,7 @@ Each room knows only the next; this module opens the doors in order.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from analyzer.capture.reader import CaptureReader, open_captures
@@ -35,6 +35,8 @@ class Options:
     "Processes: 1, 2, or 0 for what the machine and the capture call for."
     progress: Callable[[int, int], None] | None = None
     "Told the octets read so far and in all."
+    judge: Callable[[Session], None] | None = None
+    "Shown every session when it is linked, the only time that its SIP and H.248 messages are at hand."
 
 
 class Analysis:
@@ -77,14 +79,14 @@ class Analysis:
                 self.coverage.packets += len(block)
                 ours = lane.feed(block)
                 if correlated:  # link what is over while the twin is at work
-                    yield from finish(correlated)
+                    yield from self._judged(finish(correlated))
                 self._correlate(ours, twin.next_output() if twin is not None else LaneOutput())
                 correlated = lane.now
             self._correlate(lane.finish(), twin.finish() if twin is not None else LaneOutput())
         finally:
             if twin is not None:
                 twin.close()
-        yield from correlator.finish()
+        yield from self._judged(correlator.finish())
         packets = self.coverage.packets
         self.coverage.merge(lane.coverage)
         if twin is not None:
@@ -94,6 +96,15 @@ class Analysis:
             CaptureInfo(each.path, each.format, each.packets, each.first, each.last, each.damage, dict(each.skipped))
             for each in self.reader.captures
         ]
+
+    def _judged(self, sessions: Iterable[Session]) -> Iterator[Session]:
+        """Each session as it leaves correlation: judged, then without the messages that only judging needed."""
+        judge = self.options.judge
+        for session in sessions:
+            if judge is not None:
+                judge(session)
+            session.release()
+            yield session
 
     def _correlate(self, ours: LaneOutput, theirs: LaneOutput) -> None:
         correlator = self._correlator

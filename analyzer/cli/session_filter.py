@@ -61,7 +61,7 @@ def _test(term: str) -> Test:
 
 def _named(session: Session, term: str) -> bool:
     """Is this its Call-ID or one of its MSRP session-ids?"""
-    if session.call is not None and session.call.call_id == term:
+    if session.sip is not None and session.sip.call_id == term:
         return True
     if any(end.session_id == term for end in (*session.offered, *session.answered)):
         return True
@@ -71,7 +71,7 @@ def _named(session: Session, term: str) -> bool:
 
 
 def _focus(session: Session) -> str:
-    return session.call.facts.focus_uri if session.call is not None else ""
+    return session.sip.focus_uri if session.sip is not None else ""
 
 
 def _address(term: str) -> tuple[str, int | None]:

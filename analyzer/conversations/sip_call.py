@@ -33,6 +33,32 @@ class Party:
     tag: str
 
 
+@dataclass(slots=True)
+class ExchangeDigest:
+    """An offer and its answer as reports tell of them."""
+
+    offer: tuple[int, ...] | None
+    "The frames of the offer; None where the capture does not hold it."
+    answer: tuple[int, ...] | None
+    to_tag: str
+    rejected: int
+
+
+@dataclass(slots=True)
+class SipDigest:
+    """What reports tell of a call, once its messages are gone."""
+
+    call_id: str
+    method: str
+    status: int
+    messages: int
+    retransmissions: int
+    from_tag: str
+    to_tag: str
+    focus_uri: str
+    exchanges: list[ExchangeDigest]
+
+
 class SipCall:
     """The messages of one Call-ID."""
 
@@ -122,6 +148,29 @@ class SipCall:
         if self._facts is None:
             self._facts = CallFacts(sorted(self.messages, key=attrgetter("time", "frames")))
         return self._facts
+
+    def digest(self) -> SipDigest:
+        """The call in what reports tell of it."""
+        facts = self.facts
+        return SipDigest(
+            self.call_id,
+            facts.method,
+            facts.status,
+            len(facts.messages),
+            facts.retransmissions,
+            facts.caller.tag,
+            facts.callee.tag,
+            facts.focus_uri,
+            [
+                ExchangeDigest(
+                    each.offer.message.frames if each.offer is not None else None,
+                    each.answer.message.frames if each.answer is not None else None,
+                    each.to_tag,
+                    each.rejected,
+                )
+                for each in facts.exchanges
+            ],
+        )
 
 
 @dataclass(slots=True)

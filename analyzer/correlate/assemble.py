@@ -89,6 +89,7 @@ def assemble_session(
         verdict=verdict,
         first=min(span[0] for span in spans),
         last=max(span[1] for span in spans),
+        sip=call.digest() if call is not None else None,
         call=call,
         terminations=terminations,
         connections=connections,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from analyzer.conversations.connection import ConnectionPart
 from analyzer.conversations.h248_terminations import Termination
 from analyzer.conversations.media import MediaEnd
-from analyzer.conversations.sip_call import SipCall
+from analyzer.conversations.sip_call import SipCall, SipDigest
 from analyzer.correlate.timeline import timeline
 from analyzer.model import Link, TimelineEntry, Verdict
 
@@ -42,7 +42,9 @@ class Session:
     verdict: Verdict
     first: int
     last: int
+    sip: SipDigest | None = None
     call: SipCall | None = None
+    "The call with its messages; gone once the session is released."
     terminations: list[Termination] = field(default_factory=list)
     connections: list[ConnectionPart] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
@@ -62,6 +64,13 @@ class Session:
         if self.made_entries is None:
             self.made_entries = timeline(self.call, self.terminations, self.connections)
         return self.made_entries
+
+    def release(self) -> None:
+        """Let go of the SIP and H.248 messages and keep what reports read: whoever judges messages did so before."""
+        self.made_entries = self.entries
+        self.call = None
+        for life in self.terminations:
+            life.pairs.clear()
 
 
 @dataclass(slots=True)

@@ -166,27 +166,26 @@ def node_records(session: Session, nodes: NodeTable) -> list[Record]:
 
 
 def _sip_record(session: Session) -> Record | None:
-    call = session.call
-    if call is None:
+    sip = session.sip
+    if sip is None:
         return None
-    facts = call.facts
     return {
-        "call_id": call.call_id,
-        "method": facts.method or None,
-        "status": facts.status or None,
-        "messages": len(facts.messages),
-        "retransmissions": facts.retransmissions,
-        "from_tag": facts.caller.tag,
-        "to_tag": facts.callee.tag,
-        "focus": facts.focus_uri or None,
+        "call_id": sip.call_id,
+        "method": sip.method or None,
+        "status": sip.status or None,
+        "messages": sip.messages,
+        "retransmissions": sip.retransmissions,
+        "from_tag": sip.from_tag,
+        "to_tag": sip.to_tag,
+        "focus": sip.focus_uri or None,
         "exchanges": [
             {
-                "offer": exchange.offer.message.frames if exchange.offer is not None else None,
-                "answer": exchange.answer.message.frames if exchange.answer is not None else None,
+                "offer": exchange.offer,
+                "answer": exchange.answer,
                 "to_tag": exchange.to_tag,
                 "rejected": exchange.rejected or None,
             }
-            for exchange in facts.exchanges
+            for exchange in sip.exchanges
         ],
     }
 

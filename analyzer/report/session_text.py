@@ -62,15 +62,15 @@ def session_lines(
 
 
 def _rows(session: Session, identities: bool) -> Iterator[tuple[str, str]]:
-    if session.call is not None:
-        facts = session.call.facts
-        yield "Call-ID", session.call.call_id
-        what = [facts.method or "no request seen", f"status {facts.status}" if facts.status else "no final response"]
-        what.append(number_of(len(facts.messages), "message"))
-        if facts.retransmissions:
-            what.append(f"{facts.retransmissions} of them retransmitted")
-        if facts.focus_uri:
-            what.append(f"focus {facts.focus_uri}")
+    sip = session.sip
+    if sip is not None:
+        yield "Call-ID", sip.call_id
+        what = [sip.method or "no request seen", f"status {sip.status}" if sip.status else "no final response"]
+        what.append(number_of(sip.messages, "message"))
+        if sip.retransmissions:
+            what.append(f"{sip.retransmissions} of them retransmitted")
+        if sip.focus_uri:
+            what.append(f"focus {sip.focus_uri}")
         yield "SIP", ", ".join(what)
     for which, ends in (("offer", session.offered), ("answer", session.answered)):
         for end in ends:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def wireshark_filter(session: Session) -> str:
     """One line to paste into Wireshark's filter bar."""
     parts: list[str] = []
-    if session.call is not None:
-        parts.append(f"sip.Call-ID == {quoted(session.call.call_id)}")
+    if session.sip is not None:
+        parts.append(f"sip.Call-ID == {quoted(session.sip.call_id)}")
     for part in session.connections:
         flow = part.connection.client
         ip = "ipv6" if flow.version == 6 else "ip"

@@ -9,6 +9,7 @@ from oracles import shared_capture, tshark_fields
 
 from analyzer.capture.reader import open_captures
 from analyzer.conversations.connection import Connection
+from analyzer.correlate.session import Session
 from analyzer.model import Coverage, Message
 from analyzer.pipeline import Analysis, Options
 from analyzer.streams.lane import Lane
@@ -87,17 +88,16 @@ def test_fax_gateway_h248_frame_for_frame() -> None:
 
 
 def test_fax_gateway_transactions_are_paired() -> None:
-    analysis = Analysis([str(shared_capture(FAX))], Options(jobs=1))
+    paired: set[int] = set()
+
+    def note(session: Session) -> None:
+        pairs = [pair for life in session.terminations for pair in life.pairs]
+        paired.update(each.transaction.transaction_id for each in pairs if each.transaction.is_paired)
+
+    analysis = Analysis([str(shared_capture(FAX))], Options(jobs=1, judge=note))
     sessions = list(analysis.sessions())
     assert len(sessions) == 2
     assert {session.kind for session in sessions} == {"call"}
-    paired = {
-        pair.transaction.transaction_id
-        for session in sessions
-        for life in session.terminations
-        for pair in life.pairs
-        if pair.transaction.is_paired
-    }
     # The others are audits of terminations in the null context or in all contexts: 52 transactions, 104 messages.
     assert len(paired) == 13
     assert analysis.coverage.unlinked == {"h248": 104}

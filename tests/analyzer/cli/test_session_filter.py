@@ -11,9 +11,7 @@ from analyzer.report import Tally
 from tests.analyzer.report.hand_made import START, call, dial_in
 
 OTHER = Session("s-9999999999", "h248", "open", Verdict.INCOMPLETE, START, START, made_entries=[])
-CALL_7 = Session(
-    "s-8888888888", "sip", "ended", Verdict.OK, START, START, call=call("7", focus_uri=""), made_entries=[]
-)
+CALL_7 = Session("s-8888888888", "sip", "ended", Verdict.OK, START, START, sip=call("7", focus_uri=""), made_entries=[])
 SESSIONS = [OTHER, dial_in(1), CALL_7]
 
 
@@ -66,8 +64,8 @@ def test_ipv6_in_any_spelling() -> None:
 
 def test_a_comma_in_a_call_id() -> None:
     session = dial_in(1)
-    assert session.call is not None
-    session.call.call_id = "a,b@c"
+    assert session.sip is not None
+    session.sip.call_id = "a,b@c"
     assert SessionFilter("a,b@c").fits(1, session)
 
 

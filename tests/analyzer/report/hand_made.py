@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from types import SimpleNamespace
 from typing import Any
 
 from analyzer.conversations.connection import Connection, ConnectionPart, MsrpSession
 from analyzer.conversations.h248_terminations import Termination
 from analyzer.conversations.media import MediaEnd
+from analyzer.conversations.sip_call import SipDigest
 from analyzer.correlate.nodes import NodeTable
 from analyzer.correlate.session import Conference, Participant, Session
 from analyzer.model import CaptureInfo, Confidence, Coverage, Gap, Link, TimelineEntry, Undecoded, Verdict
@@ -55,19 +55,19 @@ class HandMade:
         return list(enumerate(self.found, 1))
 
 
-def call(call_id: str, **facts: Any) -> Any:
-    """As much of a `SipCall` as reports read."""
+def call(call_id: str, **facts: Any) -> SipDigest:
+    """An INVITE that was answered, with other facts where they are given."""
     given: dict[str, Any] = {
         "method": "INVITE",
         "status": 200,
-        "messages": [None] * 5,
+        "messages": 5,
         "retransmissions": 0,
-        "caller": SimpleNamespace(uri="sip:alice@ims.example.net", tag="a1"),
-        "callee": SimpleNamespace(uri="sip:chat@conf.example.net", tag="b2"),
+        "from_tag": "a1",
+        "to_tag": "b2",
         "focus_uri": "sip:chat-17@conf.example.net",
         "exchanges": [],
     }
-    return SimpleNamespace(call_id=call_id, facts=SimpleNamespace(**{**given, **facts}))
+    return SipDigest(call_id, **{**given, **facts})
 
 
 def dial_in(chat: int = 3) -> Session:
@@ -106,7 +106,7 @@ def dial_in(chat: int = 3) -> Session:
         verdict=Verdict.OK,
         first=entries[0].time,
         last=entries[-1].time,
-        call=call("call-1@203.0.113.5"),
+        sip=call("call-1@203.0.113.5"),
         terminations=[life],
         connections=[ConnectionPart(connection, {0})],
         links=[
@@ -133,7 +133,7 @@ def hostile() -> Session:
         verdict=Verdict.FAILED,
         first=START,
         last=START,
-        call=call("=cmd|' /C calc'!A0\x1b[2J", method="MESSAGE", status=488, focus_uri="", messages=[None]),
+        sip=call("=cmd|' /C calc'!A0\x1b[2J", method="MESSAGE", status=488, focus_uri="", messages=1),
         participants=[
             Participant("", "192.0.2.1", "sip:\x1b]0;x\x07@host\udcff"),
             Participant("", "", "sip:x@host\x0c"),
