@@ -15,6 +15,7 @@ from analyzer.capture.reader import CaptureReader, open_captures
 from analyzer.correlate.correlator import Correlator
 from analyzer.correlate.nodes import NodeTable
 from analyzer.correlate.session import Conference, Session
+from analyzer.judge import Judge
 from analyzer.model import CaptureInfo, Coverage
 from analyzer.streams.lane import Lane, LaneOutput
 from analyzer.twin import Twin, can_twin, in_time_order
@@ -33,10 +34,10 @@ class Options:
     "Ports on which binary protocols are expected."
     jobs: int = 0
     "Processes: 1, 2, or 0 for what the machine and the capture call for."
+    judge: Judge | None = None
+    "Holds flows and rules against every session when it is linked, while its SIP and H.248 messages are at hand."
     progress: Callable[[int, int], None] | None = None
     "Told the octets read so far and in all."
-    judge: Callable[[Session], None] | None = None
-    "Shown every session when it is linked, the only time that its SIP and H.248 messages are at hand."
 
 
 class Analysis:
@@ -86,6 +87,8 @@ class Analysis:
         finally:
             if twin is not None:
                 twin.close()
+        correlator.scope.hear_until(lane.now)
+        correlator.scope.one_clock = self.reader.one_clock
         yield from self._judged(correlator.finish())
         packets = self.coverage.packets
         self.coverage.merge(lane.coverage)
@@ -100,9 +103,10 @@ class Analysis:
     def _judged(self, sessions: Iterable[Session]) -> Iterator[Session]:
         """Each session as it leaves correlation: judged, then without the messages that only judging needed."""
         judge = self.options.judge
+        correlator = self._correlator
         for session in sessions:
             if judge is not None:
-                judge(session)
+                judge.judge(session, correlator.nodes, correlator.scope)
             session.release()
             yield session
 

@@ -77,6 +77,7 @@ class PcapDecoder:
     """Records of one pcap file, fed block by block."""
 
     format = "pcap"
+    interfaces = 1
 
     def __init__(self, header: bytes) -> None:
         """Read the file header, 24 octets from one of `MAGICS` on; `UnsupportedVersionError` for other versions."""

@@ -103,6 +103,8 @@ class PcapngDecoder:
         self._secret_octets = 0
         self._order = "<"
         self._interfaces = InterfaceTable()
+        self.interfaces = 0
+        "Interfaces described so far, in all sections."
 
     def decode(self, data: bytes, pos: int = 0) -> tuple[PacketBlock, int]:
         """Return the packets of all whole blocks of `data` from `pos`, and where the first that is not whole starts."""
@@ -266,6 +268,7 @@ class PcapngDecoder:
             self.damage = f"more than {MAXIMUM_INTERFACES} interfaces in one section"
         else:
             self._interfaces.add(interface)
+            self.interfaces += 1
             return True
         return False
 

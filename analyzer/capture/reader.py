@@ -12,6 +12,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import TracebackType
 from typing import BinaryIO
 
@@ -52,6 +53,8 @@ class CaptureFile:
     "Why reading stopped before the end of the file, and at which octet (of the unpacked data)."
     skipped: dict[str, int] = field(default_factory=dict)
     "Blocks without packets, and other oddities, counted by name."
+    interfaces: int = 1
+    "Interfaces that the file describes, at least one."
     secrets: list[tuple[int, bytes]] = field(default_factory=list, repr=False)
     "Decryption Secrets Blocks: type and octets. Keys: never print them."
 
@@ -101,6 +104,16 @@ class CaptureReader:
         "One per path, in the order given; complete once `blocks` is exhausted."
         sizes = [each.capture.size for each in self._inputs]
         self._total = sum(sizes) if all(each.regular for each in self._inputs) else 0
+
+    @property
+    def one_clock(self) -> bool:
+        """Can times be compared to the millisecond: one interface a file, and files that follow each other in time?
+
+        Files that overlap come from several capture points, whose clocks differ; parts of one long capture do not.
+        """
+        spans = sorted((each.first, each.last) for each in self.captures if each.first is not None and each.last)
+        follow = all(one[1] <= other[0] for one, other in pairwise(spans) if one[1] is not None)
+        return follow and all(each.interfaces <= 1 for each in self.captures)
 
     def blocks(self) -> Iterator[PacketBlock]:
         """All packets: of one file in its order, of several merged by time as mergecap does. Iterate once."""
@@ -206,6 +219,7 @@ class _Input:
         self._first = b""
         while True:
             block, end = decoder.decode(data, pos)
+            capture.interfaces = max(1, decoder.interfaces)
             yield block
             if decoder.damage is not None:
                 self._note(decoder.damage, begins + end)

@@ -137,7 +137,10 @@ def analyze(
         ctx.obj.verbose = verbose
 
     # From here on the work begins: numpy and the codecs are imported now.
+    from analyzer.checks import CHECKS
     from analyzer.cli.progress import Progress
+    from analyzer.flows import FLOWS
+    from analyzer.judge import Judge
     from analyzer.pipeline import Analysis, Options
 
     form = FORMATS[format_]
@@ -150,7 +153,8 @@ def analyze(
     with Progress(wanted=not quiet and not (early and to_terminal)) as progress:
         # A pipe can be read only once: the second process would find it empty.
         jobs = jobs if all(map(os.path.isfile, paths)) else 1
-        options = Options(roles=nodes, jobs=jobs, progress=progress if progress.wanted else None)
+        options = Options(roles=nodes, jobs=jobs, judge=Judge(FLOWS, CHECKS))
+        options.progress = progress if progress.wanted else None
         options.udp_ports |= frozenset(udp_ports)
         analysis = Analysis(paths, options)
         tally = Tally()

@@ -95,6 +95,10 @@ def assemble_session(
         connections=connections,
         links=links,
     )
+    if legs and terminations:
+        mine = {(end.session_id, end.address, end.port) for end in ends}
+        others = [end for end in rivals if (end.session_id, end.address, end.port) not in mine]
+        session.border = correlator.joins_legs(terminations, others)
     if facts is not None:
         exchange = _agreed(facts.exchanges)
         if exchange is not None:

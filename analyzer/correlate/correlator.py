@@ -8,7 +8,7 @@ sessions that are over and have been quiet for a while, so that a reader of a lo
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import attrgetter
 
@@ -23,6 +23,7 @@ from analyzer.correlate.legs import LegTable
 from analyzer.correlate.nodes import NodeTable
 from analyzer.correlate.roles import GatewayTable
 from analyzer.correlate.session import Conference, Session
+from analyzer.evidence.scope import Scope
 from analyzer.model import Coverage, Message
 from analyzer.transport.flow import Flow
 
@@ -40,6 +41,8 @@ MAX_EARLIER_LIVES = 20_000
 "How many Call-IDs are remembered after they were handed out, so that a later call of that id gets an id of its own."
 MAX_UNLINKED_LISTED = 200
 "Messages without a session that are listed one by one; all are counted."
+MAX_BORDER_CONTEXTS = 2_000
+"Contexts of border gateways remembered for the second leg."
 MAX_OPEN = 100_000
 "How many calls, and how many terminations, wait for their end; above that the oldest are taken out."
 
@@ -50,6 +53,7 @@ class Correlator:
     def __init__(self, coverage: Coverage, given_roles: Mapping[str, str] | None = None) -> None:
         self.coverage = coverage
         self.nodes = NodeTable(given_roles)
+        self.scope = Scope()
         self.conferences = ConferenceTable()
         self.legs = LegTable()
         self.gateways = GatewayTable()
@@ -68,6 +72,8 @@ class Correlator:
         self._earlier_lives: OrderedDict[str, int] = OrderedDict()
         "Call-IDs that were handed out, and how often."
         self._resting: OrderedDict[str, SipCall] = OrderedDict()
+        self._border_contexts: OrderedDict[tuple[str, int], None] = OrderedDict()
+        "Contexts that join two legs of one call: the second leg is handed out when the first is gone."
         self.open_ports: Counter[tuple[str, int]] = Counter()
         "Ends of the connections that are still open, by address and port."
 
@@ -75,6 +81,7 @@ class Correlator:
 
     def add_message(self, message: Message) -> None:
         """Take one SIP or H.248 message."""
+        self.scope.hear(message)
         if message.protocol == "sip":
             self._add_sip(message)
         else:
@@ -309,6 +316,26 @@ class Correlator:
         """The media ends of some calls, as far as they are not handed out."""
         calls = [self._calls.get(each) for each in call_ids]
         return [end for call in calls if call is not None for _, end, _ in call.facts.ends()]
+
+    def joins_legs(self, lives: Iterable[Termination], rivals: Sequence[MediaEnd]) -> bool:
+        """Does the context of one of these terminations also serve another leg of the same call, as border gateways do?
+
+        `rivals` are the media ends of the other legs.
+        """
+        contexts = {(life.gateway, life.context_life) for life in lives}
+        if not contexts.isdisjoint(self._border_contexts):
+            return True
+        for end in rivals:
+            for other in (*self.termination_index.by_session_id(end.session_id), *self._at_place(end)):
+                if (other.gateway, other.context_life) in contexts:
+                    self._border_contexts.update(dict.fromkeys(contexts))
+                    while len(self._border_contexts) > MAX_BORDER_CONTEXTS:
+                        self._border_contexts.popitem(last=False)
+                    return True
+        return False
+
+    def _at_place(self, end: MediaEnd) -> list[Termination]:
+        return self.termination_index.by_port(end.address, end.port) if end.address and end.port else []
 
     def mates(self, life: Termination) -> list[Termination]:
         """The terminations of its context that are no media end of IP and that no session has taken yet."""

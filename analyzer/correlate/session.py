@@ -10,6 +10,7 @@ from analyzer.conversations.h248_terminations import Termination
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.sip_call import SipCall, SipDigest
 from analyzer.correlate.timeline import timeline
+from analyzer.findings import Finding, Result, StepResult
 from analyzer.model import Link, TimelineEntry, Verdict
 
 
@@ -55,6 +56,15 @@ class Session:
     answered: list[MediaEnd] = field(default_factory=list)
     conference: str | None = None
     connection_model: str | None = None
+    border: bool = False
+    "A border gateway (IMS-AGW, TrGW) serves this leg: its context joins two legs of one call."
+    flow: str | None = None
+    "The flow it should follow, once judged."
+    steps: list[StepResult] = field(default_factory=list)
+    results: dict[str, Result] = field(default_factory=dict)
+    "What every rule says of it, by code."
+    findings: list[Finding] = field(default_factory=list)
+    "What is wrong, the worst first."
     made_entries: list[TimelineEntry] | None = field(default=None, repr=False)
     "The timeline once somebody asked for it."
 

@@ -5,10 +5,10 @@ Keys, message bodies and subscriber identities stay out unless asked for; a subs
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from analyzer.identities import masked_identity, masked_path
 from analyzer.model import CaptureInfo, Coverage, TimelineEntry
 from analyzer.report.times import day_and_second, iso_time
 from analyzer.report.wireshark_filter import wireshark_filter
@@ -71,29 +71,6 @@ def _counts(counter: dict[str, int]) -> Record:
 
 def conference_record(conference: Conference) -> Record:
     return {"id": conference.id, "uri": conference.uri or None, "sessions": conference.sessions}
-
-
-_NUMBER = re.compile(r"\+?[0-9().-]{5,}(;.*)?")
-
-_MSRP_USER = re.compile(r"^(\w+://)[^/@]*@")
-
-
-def masked_identity(uri: str) -> str:
-    """A URI without what names the subscriber: `sip:...@ims.example.net`; the rest goes altogether."""
-    scheme, colon, rest = uri.partition(":")
-    if not colon:
-        return "..." if uri else ""
-    _, at, host = rest.rpartition("@")
-    if at:
-        return f"{scheme}:...@{host}"
-    if scheme.lower() in ("sip", "sips") and (rest.count(".") == 3 or not _NUMBER.fullmatch(rest)):
-        return uri
-    return uri if uri.lower().startswith("urn:service:") else f"{scheme}:..."
-
-
-def masked_path(path: Sequence[str]) -> list[str]:
-    """MSRP URIs without their user part (RFC 4975 section 6)."""
-    return [_MSRP_USER.sub(r"\1...@", uri) for uri in path]
 
 
 def session_record(session: Session, nodes: NodeTable, *, identities: bool = False) -> Record:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
+from analyzer.identities import masked_identity
 from analyzer.report.ladder import protocol_name
 from analyzer.report.paint import Paint
 from analyzer.report.printable import printable
-from analyzer.report.records import masked_identity
 from analyzer.report.times import clock_time, date_of, duration_text
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from analyzer.identities import masked_path
 from analyzer.model import Confidence
 from analyzer.report.coverage_text import number_of
 from analyzer.report.paint import Paint
 from analyzer.report.printable import printable
-from analyzer.report.records import masked_path
 from analyzer.report.session_list import participant_texts
 from analyzer.report.times import duration_text, moment
 from analyzer.report.wireshark_filter import wireshark_filter

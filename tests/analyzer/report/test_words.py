@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.correlate.session import Session
+from analyzer.identities import masked_identity, masked_path
 from analyzer.report.printable import encodable, printable
-from analyzer.report.records import masked_identity, masked_path
 from analyzer.report.times import duration_text, iso_time, moment
 from analyzer.report.wireshark_filter import quoted, ranges, wireshark_filter
 from tests.analyzer.report.hand_made import START, dial_in, hostile

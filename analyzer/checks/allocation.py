@@ -1,0 +1,96 @@
+"""Asking the MRFP for address, port and session-id, and passing on what it gave: rows OFFER-4/5 and SEND-1/3."""
+
+from __future__ import annotations
+
+from analyzer.checks.rule import Rule
+from analyzer.evidence import Announced, Evidence, Order
+from analyzer.findings import OK, Result, Status, not_applicable, not_observable
+from analyzer.identities import path_text
+
+
+def asked_to_allocate(rule: Rule, evidence: Evidence) -> Result:
+    """Local of the Add leaves address, port and path to the MRFP (`$`)."""
+    order = evidence.reserve
+    if order is None or order.request is None:
+        return not_observable(evidence.orders_incomplete or "the Add of its termination was not captured")
+    local = order.local
+    if local is None or local.is_empty:
+        return rule.broken(
+            "The MRFC's Add has no Local descriptor: the MRFP is not asked for an address, port and session-id.",
+            order.frames,
+            expected="Local with $ for address, port and a=path",
+            actual="no Local descriptor",
+        )
+    dictated = [
+        f"{name} {value}"
+        for name, value, chosen in (
+            ("address", local.address, local.chooses_address),
+            ("port", local.port, local.chooses_port),
+        )
+        if value and not chosen
+    ]
+    given = order.replied_local.path if order.replied_local is not None else ()
+    if local.path and not local.chooses_path:
+        dictated.append("a=path")
+    if dictated:
+        return rule.broken(
+            f"The MRFC dictates the MRFP's {' and '.join(dictated)} instead of asking for it.",
+            order.frames,
+            expected="$ for address, port and a=path in Local",
+            actual=f"Local with {', '.join(dictated)}",
+        )
+    if not local.path and not given and order.executed:
+        # Where the MRFP gives a path unasked, its profile asks in another way.
+        return rule.broken(
+            "The MRFC did not ask the MRFP for an MSRP path, and got none.",
+            (*order.frames, *order.reply_frames),
+            expected="a=path:$ in Local",
+            actual="no a=path in Local, none in the reply",
+        )
+    transaction = order.pair.transaction
+    reply_time = order.reply.time if order.reply is not None else 0
+    sent_again = bool(transaction.reply_copies or transaction.request_copies)
+    return Result(
+        Status.OK,
+        frames=(*order.frames, *order.reply_frames),
+        begin=order.request.time,
+        end=0 if sent_again else reply_time,
+    )
+
+
+def path_passed_on(rule: Rule, evidence: Evidence, announced: Announced | None, what: str) -> Result:
+    """`a=path` of the MRFC's SDP (`what`: offer or answer) is the one that the MRFP gave."""
+    if announced is None:
+        return not_observable(f"no {what} in the capture")
+    order = evidence.allocated
+    if order is None or order.replied_local is None:
+        if evidence.reserve is not None and evidence.reserve.reply is not None:
+            return not_applicable("the MRFP gave no path")
+        return not_observable(evidence.orders_incomplete or "the MRFP's reply was not captured")
+    given = order.replied_local.path
+    if announced.end.path == given:
+        return Result(Status.OK, frames=announced.frames, begin=announced.time, end=announced.time)
+    return rule.broken(
+        f"The path in the MRFC's {what} is not the one that the MRFP gave: the UE will address another session.",
+        (*order.reply_frames, *announced.frames),
+        expected=f"a=path:{path_text(given)}",
+        actual=f"a=path:{path_text(announced.end.path)}" if announced.end.path else "no a=path",
+    )
+
+
+def same_transport(rule: Rule, orders: list[Order], announced: Announced, what: str) -> Result:
+    """The protocol of the `m=` line in Local and Remote is that of the SDP (`what`: offer)."""
+    seen = False
+    for order in orders:
+        for side, descriptor in (("Local", order.local), ("Remote", order.remote)):
+            if descriptor is None or not descriptor.proto:
+                continue
+            seen = True
+            if descriptor.proto.upper() != announced.end.protocol.upper():
+                return rule.broken(
+                    f"The MRFC told the MRFP {descriptor.proto} where the {what} says {announced.end.protocol}.",
+                    (*announced.frames, *order.frames),
+                    expected=f"{announced.end.protocol} in the m= line of {side}",
+                    actual=f"{descriptor.proto}",
+                )
+    return OK if seen else not_observable("no command to the MRFP with an m= line was captured")

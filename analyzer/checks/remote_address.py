@@ -1,0 +1,75 @@
+"""Where the MRFP is told to find the UE: rows OFFER-3, OFFER-3b and ANS-2 compare the same things.
+
+Without `a=msrp-cema` it is the first entry of `a=path`, with it the `c=` and `m=` lines (TS 23.333 clause 6.2.10.3.1).
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from analyzer.checks.rule import Rule
+from analyzer.conversations.media import plain_address
+from analyzer.evidence import Announced, Order
+from analyzer.evidence.evidence import place_of
+from analyzer.findings import OK, Result, not_applicable, not_observable
+
+DISCARD = 9
+"The port of an end that will only connect (RFC 4145 section 4.1): there is nothing to compare."
+
+
+def path_place(announced: Announced) -> tuple[str, int] | None:
+    """Host and port of the first path entry."""
+    return place_of(announced.end.path[0]) if announced.end.path else None
+
+
+def compare_with_path(rule: Rule, announced: Announced, order: Order, what: str) -> Result:
+    """Remote of an order against the first entry of the path; `what` is `offer` or `answer`."""
+    place = path_place(announced)
+    if place is None:
+        return not_applicable(f"the {what}'s a=path has no address and port")
+    if not _is_address(place[0]):
+        return not_observable(f"the {what}'s a=path names a host; its address is not in the capture")
+    return _compare(rule, announced, order, what, place, f"the first entry of the {what}'s a=path")
+
+
+def compare_with_lines(rule: Rule, announced: Announced, order: Order, what: str) -> Result:
+    """Remote of an order against the `c=` and `m=` lines."""
+    end = announced.end
+    if not end.address or not end.port:
+        return not_applicable(f"the {what} has no address or no port")
+    if not _is_address(end.address):
+        return not_observable(f"the {what}'s c= names a host; its address is not in the capture")
+    return _compare(rule, announced, order, what, (end.address, end.port), f"c= and m= of the {what}")
+
+
+def _compare(rule: Rule, announced: Announced, order: Order, what: str, place: tuple[str, int], source: str) -> Result:
+    remote = order.remote
+    assert remote is not None
+    if not remote.address or not remote.port.isdecimal():
+        return not_applicable("the Remote descriptor has no address and port")
+    told = (plain_address(remote.address), int(remote.port))
+    if told == place or (DISCARD in (place[1], told[1]) and told[0] == place[0]):
+        return OK
+    return rule.broken(
+        f"The MRFC gave the MRFP {_text(told)} as the UE's address; {source} say{_s(source)} {_text(place)}.",
+        (*announced.frames, *order.frames),
+        expected=f"Remote {_text(place)}, from {source}",
+        actual=f"Remote {_text(told)}",
+    )
+
+
+def _s(source: str) -> str:
+    return "" if source.startswith("c=") else "s"
+
+
+def _text(place: tuple[str, int]) -> str:
+    address, port = place
+    return f"{address} port {port}"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,116 @@
+"""What SDP of SIP and of H.248 says about one MSRP stream, side by side (RFC 4975 section 8, H.248.1 clause 7.1.8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from analyzer.conversations.media import MediaEnd, announced_ends
+from analyzer.conversations.offer_answer import Described
+from analyzer.model import Message
+from dissectors.errors import DecodeError
+from dissectors.sdp import MediaDescription
+
+
+@dataclass(slots=True)
+class Announced:
+    """One side of an offer/answer exchange, as far as its MSRP stream goes."""
+
+    described: Described
+    index: int
+    "Which `m=` line, from 0."
+    end: MediaEnd
+    _media: MediaDescription | None = field(default=None, repr=False)
+
+    @property
+    def message(self) -> Message:
+        """The SIP message that carries it."""
+        return self.described.message
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        return self.described.message.frames
+
+    @property
+    def time(self) -> int:
+        return self.described.message.time
+
+    @property
+    def media(self) -> MediaDescription | None:
+        """The whole `m=` section; None when the description cannot be read."""
+        if self._media is None:
+            try:
+                found = self.described.sdp().media
+            except DecodeError:
+                return None
+            self._media = found[self.index] if self.index < len(found) else None
+        return self._media
+
+
+def msrp_of(described: Described) -> Announced | None:
+    """The first MSRP stream of a description."""
+    for index, end in enumerate(described.ends):
+        if end.is_msrp:
+            return Announced(described, index, end)
+    return None
+
+
+@dataclass(slots=True)
+class Descriptor:
+    """A Local or Remote descriptor as one command has it; `$` asks the gateway to choose (H.248.1 clause 7.1.8)."""
+
+    octets: bytes
+    address: str = ""
+    "As in the `c=` line, or `$`; empty when there is none."
+    port: str = ""
+    "As in the `m=` line, or `$`."
+    proto: str = ""
+    path: tuple[str, ...] = ()
+    "The URIs of `a=path`, also those with `$`."
+    setup: str = ""
+    end: MediaEnd | None = None
+    "The same as an announced end; None when there is no `m=` line."
+
+    @property
+    def is_empty(self) -> bool:
+        """Present without content: releases that direction."""
+        return not self.octets.strip()
+
+    @property
+    def chooses_path(self) -> bool:
+        """The gateway is asked for an MSRP URI (`a=path:$`, or `$` inside it; the form is not standardised)."""
+        return any("$" in uri for uri in self.path)
+
+    @property
+    def chooses_address(self) -> bool:
+        return "$" in self.address
+
+    @property
+    def chooses_port(self) -> bool:
+        return "$" in self.port
+
+
+def read_descriptor(octets: bytes) -> Descriptor:
+    """Read the first session description of a Local or Remote descriptor."""
+    found = Descriptor(octets)
+    text = octets.decode("utf-8", "surrogateescape")
+    seen_media = False
+    for line in text.split("\n"):
+        kind, value = line[:2], line[2:].strip()
+        if kind == "c=" and (not found.address or seen_media):
+            words = value.split()
+            found.address = words[2].partition("/")[0] if len(words) > 2 else ""
+        elif kind == "m=":
+            if seen_media:
+                break
+            seen_media = True
+            words = value.split()
+            found.port = words[1].partition("/")[0] if len(words) > 1 else ""
+            found.proto = words[2] if len(words) > 2 else ""
+        elif kind == "a=":
+            name, _, rest = value.partition(":")
+            if name == "path" and not found.path:
+                found.path = tuple(rest.split())
+            elif name == "setup" and not found.setup:
+                found.setup = rest.strip().lower()
+    found.end = next(iter(announced_ends(octets)), None)
+    return found

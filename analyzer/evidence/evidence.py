@@ -1,0 +1,305 @@
+"""One session as flows and checks read it: who offered, what the MRFC asked of the MRFP, which connection carried it.
+
+Everything is derived from the session when first asked for, and only from the copy of a message nearest to the MRFC:
+proxies and border gateways on the way may have rewritten the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from functools import cached_property
+
+from analyzer.conversations.connection import Connection, ConnectionPart
+from analyzer.conversations.h248_termination import Termination
+from analyzer.conversations.media import MediaEnd, plain_address
+from analyzer.conversations.offer_answer import Described, Exchange
+from analyzer.conversations.sip_call import CallFacts
+from analyzer.correlate.nodes import NodeTable, Role
+from analyzer.correlate.roles import bare_address
+from analyzer.correlate.session import Session
+from analyzer.evidence.announced import Announced, msrp_of
+from analyzer.evidence.gateway import Order, orders
+from analyzer.evidence.scope import Scope
+from analyzer.profile import Profile
+from dissectors.errors import DecodeError
+from dissectors.h248 import CommandName
+from dissectors.msrp import parse_msrp_uri
+
+
+class Side(StrEnum):
+    """What the MRFC does in the offer/answer exchange of a session."""
+
+    ANSWERS = "answers"
+    "The UE offers: it dials in."
+    OFFERS = "offers"
+    "The MRFC offers: it dials out."
+    UNKNOWN = "unknown"
+    "No MRFC shows in this session, or not what it does."
+
+
+class Evidence:
+    """What one session shows."""
+
+    def __init__(self, session: Session, nodes: NodeTable, scope: Scope, profile: Profile) -> None:
+        self.session = session
+        self.nodes = nodes
+        self.scope = scope
+        self.profile = profile
+
+    # ------------------------------------------------------------------ SIP and SDP
+
+    @cached_property
+    def facts(self) -> CallFacts | None:
+        """The SIP call, if there is one."""
+        return self.session.call.facts if self.session.call is not None else None
+
+    @cached_property
+    def exchange(self) -> Exchange | None:
+        """The exchange that set the MSRP stream up: accepted, else answered, else offered."""
+        if self.facts is None:
+            return None
+        found = [
+            each
+            for each in self.facts.exchanges
+            if any(part is not None and msrp_of(part) is not None for part in (each.offer, each.answer))
+        ]
+        answered = [each for each in found if each.answer is not None]
+        accepted = [each for each in answered if each.confirmed]
+        return next(iter(accepted or answered or found[-1:]), None)
+
+    @cached_property
+    def offer(self) -> Announced | None:
+        """The MSRP stream as offered, in the copy nearest to the MRFC."""
+        exchange = self.exchange
+        return self._nearest(exchange.offer, exchange.offer_copies) if exchange is not None else None
+
+    @cached_property
+    def answer(self) -> Announced | None:
+        """The MSRP stream as answered, likewise."""
+        exchange = self.exchange
+        return self._nearest(exchange.answer, exchange.answer_copies) if exchange is not None else None
+
+    def _nearest(self, first: Described | None, copies: Sequence[Described]) -> Announced | None:
+        if first is None:
+            return None
+        if copies and self.mrfc_address:
+            for each in (first, *copies):
+                flow = each.message.flow
+                if self.mrfc_address in (flow.src_ip, flow.dst_ip):
+                    return msrp_of(each)
+        return msrp_of(first)
+
+    @cached_property
+    def mrfc_address(self) -> str:
+        """The IP address from which the MRFC speaks SIP, or empty."""
+        facts = self.facts
+        if facts is None:
+            return ""
+        if facts.focus_address:
+            return facts.focus_address
+        for message in facts.messages:
+            for address in (message.flow.src_ip, message.flow.dst_ip):
+                if self.nodes.role(address) == Role.MRFC:
+                    return address
+        return ""
+
+    @cached_property
+    def side(self) -> Side:
+        """What the MRFC does: told by who is the focus, else by whose SDP the MRFP was given."""
+        facts, exchange = self.facts, self.exchange
+        if self.is_border:
+            return Side.UNKNOWN
+        offered_by_caller = _offered_by_caller(facts, exchange) if facts is not None and exchange is not None else None
+        if facts is not None and facts.focus_uri and offered_by_caller is not None:
+            return Side.OFFERS if offered_by_caller == facts.focus_is_caller else Side.ANSWERS
+        life = self.mrfp
+        if life is None:
+            return Side.UNKNOWN
+        if self._offer_id and self._offer_id in _ids(life, "remote"):
+            return Side.ANSWERS
+        if self._offer_id and self._offer_id in _ids(life, "local"):
+            return Side.OFFERS
+        if self._answer_id and self._answer_id in _ids(life, "local"):
+            return Side.ANSWERS
+        if self._answer_id and self._answer_id in _ids(life, "remote"):
+            return Side.OFFERS
+        if exchange is None:
+            return self._side_by_orders()
+        return Side.UNKNOWN
+
+    def _side_by_orders(self) -> Side:
+        """Without any SDP of SIP: Reserve And Configure has Remote at once, Reserve has it later."""
+        first = self.orders[0] if self.orders else None
+        if first is None or first.name != CommandName.ADD or first.request is None:
+            return Side.UNKNOWN
+        return Side.ANSWERS if first.remote is not None and not first.remote.is_empty else Side.OFFERS
+
+    @property
+    def _offer_id(self) -> str:
+        return self.offer.end.session_id if self.offer is not None else ""
+
+    @property
+    def _answer_id(self) -> str:
+        return self.answer.end.session_id if self.answer is not None else ""
+
+    @property
+    def ours(self) -> Announced | None:
+        """The SDP that the MRFC sent: the MRFP's end of the stream."""
+        return {Side.ANSWERS: self.answer, Side.OFFERS: self.offer}.get(self.side)
+
+    @property
+    def theirs(self) -> Announced | None:
+        """The SDP that the UE sent."""
+        return {Side.ANSWERS: self.offer, Side.OFFERS: self.answer}.get(self.side)
+
+    @property
+    def is_secured(self) -> bool:
+        """MSRP over TLS, as far as any description says."""
+        ends = [each.end for each in (self.offer, self.answer) if each is not None]
+        ends += [end for _, end in self.mrfp.ends()] if self.mrfp is not None and not ends else []
+        return any("TLS" in end.protocol.upper() for end in ends)
+
+    # ------------------------------------------------------------------ H.248
+
+    @cached_property
+    def is_border(self) -> bool:
+        """A border gateway (IMS-AGW, TrGW) serves this leg: both of its sides belong to the call."""
+        if self.session.border:
+            return True
+        contexts = [(life.gateway, life.context_life) for life in self.session.terminations]
+        if len(contexts) != len(set(contexts)):
+            return True
+        return any(self.nodes.role(bare_address(life.controller)) == Role.IMS_ALG for life in self.session.terminations)
+
+    @cached_property
+    def mrfp(self) -> Termination | None:
+        """The MRFP's termination of this participant."""
+        if self.is_border:
+            return None
+        wanted = {self._offer_id, self._answer_id} - {""}
+        best: Termination | None = None
+        best_score = -1
+        for life in self.session.terminations:
+            ends = life.ends()
+            if not any(end.is_msrp or end.path for _, end in ends):
+                continue
+            score = len({(side, end.session_id) for side, end in ends if end.session_id in wanted}) * 2 + life.added
+            if score > best_score:
+                best, best_score = life, score
+        return best
+
+    @cached_property
+    def orders(self) -> list[Order]:
+        """What the MRFC asked of the MRFP about its media, in order of time."""
+        return orders(self.mrfp) if self.mrfp is not None else []
+
+    @cached_property
+    def reserve(self) -> Order | None:
+        """The command that made the termination (Reserve, or Reserve And Configure)."""
+        return next((each for each in self.orders if each.name == CommandName.ADD), None)
+
+    @cached_property
+    def configure(self) -> Order | None:
+        """The command that gave the MRFP the UE's end: the first with a Remote that says something.
+
+        The Add of Reserve And Configure (dial-in), or a later Modify (dial-out).
+        """
+        return next((each for each in self.orders if each.remote is not None and not each.remote.is_empty), None)
+
+    @cached_property
+    def allocated(self) -> Order | None:
+        """The command whose reply gave a local MSRP URI: the MRFP's address, port and session-id."""
+        for each in self.orders:
+            local = each.replied_local
+            if local is not None and local.end is not None and local.end.path:
+                return each
+        return None
+
+    @property
+    def allocated_end(self) -> MediaEnd | None:
+        """The MRFP's end as it said in that reply."""
+        order = self.allocated
+        return order.replied_local.end if order is not None and order.replied_local is not None else None
+
+    @property
+    def orders_incomplete(self) -> str:
+        """Why an instruction to the MRFP may have escaped the capture, or empty when all about it is there."""
+        life = self.mrfp
+        if life is None:
+            return "no H.248 about this session in the capture"
+        if not life.added:
+            return "the Add of its termination was not captured"
+        if any(pair.request is None for pair in life.pairs):
+            return "an H.248 request about its termination was not captured"
+        return ""
+
+    # ------------------------------------------------------------------ TCP
+
+    @cached_property
+    def connection_parts(self) -> list[ConnectionPart]:
+        """Its media connections in order of time, tries that failed included."""
+        return sorted(self.session.connections, key=lambda part: part.connection.started)
+
+    @cached_property
+    def connection(self) -> Connection | None:
+        """The connection of its MSRP: the first that carried it or was set up, else the last try."""
+        parts = self.connection_parts
+        carried = [part for part in parts if part.session_indexes]
+        made = [part for part in parts if part.connection.established is not None]
+        found = next(iter(carried or made or parts[-1:]), None)
+        return found.connection if found is not None else None
+
+    def opener(self, connection: Connection) -> str:
+        """Who opened a connection: `MRFP`, `UE`, or empty where the capture does not show it."""
+        if connection.guessed:
+            return ""
+        flow = connection.client
+        if (flow.dst_ip, flow.dport) in self._our_places or flow.dst_ip in self._our_addresses:
+            return "" if flow.src_ip in self._our_addresses else "UE"
+        return "MRFP" if flow.src_ip in self._our_addresses else ""
+
+    @cached_property
+    def _our_places(self) -> set[tuple[str, int]]:
+        ends = [self.ours.end] if self.ours is not None else []
+        ends += [end for side, end in self.mrfp.ends() if side == "local"] if self.mrfp is not None else []
+        places = {(end.address, end.port) for end in ends if end.address and end.port}
+        for end in ends:
+            place = place_of(end.path[0]) if end.path else None
+            if place is not None:
+                places.add(place)
+        return places
+
+    @cached_property
+    def _our_addresses(self) -> set[str]:
+        return {address for address, _ in self._our_places}
+
+    def first_step(self, connection: Connection, word: str) -> tuple[int, tuple[int, ...]] | None:
+        """Time and frames of the first TCP step of a connection: `SYN`, `SYN ACK`, `ACK, established`, ..."""
+        for time, frames, _, protocol, summary, _ in connection.rows:
+            if protocol == "tcp" and summary == word:
+                return time, frames
+        return None
+
+
+def place_of(uri: str) -> tuple[str, int] | None:
+    """Host and port of an MSRP URI, spelled as packets spell them; None when it cannot be read or has no port."""
+    try:
+        read = parse_msrp_uri(uri)
+    except DecodeError:
+        return None
+    return (plain_address(read.host), read.port) if read.port else None
+
+
+def _ids(life: Termination, side: str) -> set[str]:
+    return {end.session_id for which, end in life.ends() if which == side and end.session_id}
+
+
+def _offered_by_caller(facts: CallFacts, exchange: Exchange) -> bool | None:
+    """Did the caller make the offer?"""
+    part = exchange.offer or exchange.answer
+    if part is None or not facts.caller.tag:
+        return None
+    sip = part.message.decoded
+    sent_by_caller = bool(sip.is_request == (sip.from_tag == facts.caller.tag))
+    return sent_by_caller if part is exchange.offer else not sent_by_caller

@@ -1,0 +1,110 @@
+"""What flows and checks say of a session: a status for every rule, and findings with their clause.
+
+A *rule* is one statement that a session satisfies or breaks: a row of the requirements, or a fault users meet. Held
+against a session it gives a `Result`; only `FAILED`, `MISSING` and `LATE` come with findings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from analyzer.model import Confidence
+
+
+class Severity(StrEnum):
+    """How bad a finding is: `shall` rows and failed set-ups are errors, `should` rows warnings, `may` rows info."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+SEVERITIES = (Severity.INFO, Severity.WARNING, Severity.ERROR)
+"In rising order."
+
+
+class Status(StrEnum):
+    """What became of a rule or of a flow step in one session."""
+
+    OK = "ok"
+    FAILED = "failed"
+    "It is there, and wrong."
+    MISSING = "missing"
+    "The capture shows that it did not happen."
+    LATE = "late"
+    "It came after a step that needs its result."
+    NOT_OBSERVABLE = "not observable"
+    "The capture does not hold what would prove or break it."
+    NOT_APPLICABLE = "not applicable"
+    "The session gives no occasion for it."
+
+
+BROKEN = frozenset({Status.FAILED, Status.MISSING, Status.LATE})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fact that is wrong, told once."""
+
+    code: str
+    "The row id of the requirements where there is one, else a short code of its own."
+    clause: str
+    severity: Severity
+    message: str
+    "One plain sentence on what is wrong and where."
+    frames: tuple[int, ...]
+    "The frames that show it."
+    expected: str
+    actual: str
+    hint: str
+    "What to do next."
+    confidence: Confidence = Confidence.CERTAIN
+    causes: tuple[str, ...] = ()
+    "Codes of rules that are broken only because this one is: told here, not again."
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one rule says of one session."""
+
+    status: Status
+    reason: str = ""
+    "Why it is not observable or not applicable; empty otherwise."
+    frames: tuple[int, ...] = ()
+    "Where it was satisfied; the frames of what is broken are in the findings."
+    begin: int = 0
+    "Time of the first of these frames, in ns; 0 where a time means nothing."
+    end: int = 0
+    "Time of the last of them."
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def is_broken(self) -> bool:
+        return self.status in BROKEN
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """One step of the flow that a session follows."""
+
+    id: str
+    "The row it stands for."
+    clause: str
+    status: Status
+    frames: tuple[int, ...] = ()
+    reason: str = ""
+    "Why it is not observable or not applicable."
+
+
+OK = Result(Status.OK)
+
+
+def not_observable(reason: str) -> Result:
+    """The capture does not hold what would prove or break the rule."""
+    return Result(Status.NOT_OBSERVABLE, reason)
+
+
+def not_applicable(reason: str) -> Result:
+    """The session gives no occasion for the rule."""
+    return Result(Status.NOT_APPLICABLE, reason)

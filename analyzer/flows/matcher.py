@@ -1,0 +1,59 @@
+"""Aligns a session with a flow: the status of every step, and which steps came before what they need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from analyzer.evidence import Scope
+from analyzer.findings import Finding, Result, Severity, Status, StepResult, not_applicable
+from analyzer.flows.flow import Flow, Step
+
+TOLERANCE_NS = 2_000_000
+"Packets may be captured up to a millisecond out of order, so two of them may seem exchanged by twice that."
+
+
+def match(flow: Flow, results: Mapping[str, Result], scope: Scope) -> tuple[list[StepResult], dict[str, Result]]:
+    """The steps of a flow from the results of their rules, and the results that order changed to `late`."""
+    steps: list[StepResult] = []
+    late: dict[str, Result] = {}
+    for step in flow.steps:
+        followers = [each for each in flow.steps if step.id in each.after]
+        result = results.get(step.id) or not_applicable("not selected")
+        overtaking = _overtaking(result, followers, results)
+        if overtaking is not None:
+            result = late[step.id] = _late(flow, step, result, overtaking, results[overtaking.id], scope)
+        frames = result.findings[0].frames if result.is_broken and result.findings else result.frames
+        steps.append(StepResult(step.id, step.rule.clause, result.status, frames, result.reason))
+    return steps, late
+
+
+def _overtaking(result: Result, followers: list[Step], results: Mapping[str, Result]) -> Step | None:
+    """A step that needs this one's result and was there clearly before it."""
+    if result.status is not Status.OK or not result.end:
+        return None
+    for follower in followers:
+        theirs = results.get(follower.id)
+        if (
+            theirs is not None
+            and theirs.status is Status.OK
+            and theirs.begin
+            and theirs.begin < result.end - TOLERANCE_NS
+        ):
+            return follower
+    return None
+
+
+def _late(flow: Flow, step: Step, result: Result, follower: Step, theirs: Result, scope: Scope) -> Result:
+    gap = (result.end - theirs.begin) / 1e6
+    clocks = "" if scope.one_clock else "; the capture joins several interfaces, whose clocks may differ"
+    finding = Finding(
+        step.rule.code,
+        step.rule.clause,
+        Severity.ERROR if scope.one_clock else Severity.WARNING,
+        f"{step.what} came {gap:.0f} ms after {follower.what}, which needs its result{clocks}.",
+        tuple(sorted({*result.frames, *theirs.frames})),
+        f"{step.id} before {follower.id} ({flow.clause} step {step.number} before {follower.number})",
+        f"{follower.id} {gap:.1f} ms earlier",
+        f"See what {follower.who} acted on before it had this; compare the clocks of the capture points first.",
+    )
+    return Result(Status.LATE, frames=result.frames, begin=result.begin, end=result.end, findings=(finding,))
