@@ -15,13 +15,17 @@ from analyzer.capture.reader import CaptureReader, open_captures
 from analyzer.correlate.correlator import Correlator
 from analyzer.correlate.nodes import NodeTable
 from analyzer.correlate.session import Conference, Session
-from analyzer.judge import Judge
+from analyzer.evidence.scope import Scope
 from analyzer.model import CaptureInfo, Coverage
 from analyzer.streams.lane import Lane, LaneOutput
 from analyzer.twin import Twin, can_twin, in_time_order
 
 TWIN_FROM_OCTETS = 4 << 20
 "Captures smaller than this are read faster than a second process starts."
+
+
+JudgeSession = Callable[[Session, NodeTable, Scope], None]
+"""Such as `Judge.judge`."""
 
 
 @dataclass(slots=True)
@@ -34,7 +38,7 @@ class Options:
     "Ports on which binary protocols are expected."
     jobs: int = 0
     "Processes: 1, 2, or 0 for what the machine and the capture call for."
-    judge: Judge | None = None
+    judge: JudgeSession | None = None
     "Holds flows and rules against every session when it is linked, while its SIP and H.248 messages are at hand."
     progress: Callable[[int, int], None] | None = None
     "Told the octets read so far and in all."
@@ -79,6 +83,7 @@ class Analysis:
             for block in self.reader.blocks():
                 self.coverage.packets += len(block)
                 ours = lane.feed(block)
+                correlator.scope.one_clock = self.reader.one_clock
                 if correlated:  # link what is over while the twin is at work
                     yield from self._judged(finish(correlated))
                 self._correlate(ours, twin.next_output() if twin is not None else LaneOutput())
@@ -88,7 +93,6 @@ class Analysis:
             if twin is not None:
                 twin.close()
         correlator.scope.hear_until(lane.now)
-        correlator.scope.one_clock = self.reader.one_clock
         yield from self._judged(correlator.finish())
         packets = self.coverage.packets
         self.coverage.merge(lane.coverage)
@@ -106,7 +110,7 @@ class Analysis:
         correlator = self._correlator
         for session in sessions:
             if judge is not None:
-                judge.judge(session, correlator.nodes, correlator.scope)
+                judge(session, correlator.nodes, correlator.scope)
             session.release()
             yield session
 

@@ -153,7 +153,7 @@ def analyze(
     with Progress(wanted=not quiet and not (early and to_terminal)) as progress:
         # A pipe can be read only once: the second process would find it empty.
         jobs = jobs if all(map(os.path.isfile, paths)) else 1
-        options = Options(roles=nodes, jobs=jobs, judge=Judge(FLOWS, CHECKS))
+        options = Options(roles=nodes, jobs=jobs, judge=Judge(FLOWS, CHECKS).judge)
         options.progress = progress if progress.wanted else None
         options.udp_ports |= frozenset(udp_ports)
         analysis = Analysis(paths, options)

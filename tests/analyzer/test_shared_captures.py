@@ -90,7 +90,7 @@ def test_fax_gateway_h248_frame_for_frame() -> None:
 def test_fax_gateway_transactions_are_paired() -> None:
     paired: set[int] = set()
 
-    def note(session: Session) -> None:
+    def note(session: Session, *_: object) -> None:
         pairs = [pair for life in session.terminations for pair in life.pairs]
         paired.update(each.transaction.transaction_id for each in pairs if each.transaction.is_paired)
 

@@ -14,7 +14,7 @@ SAMPLE = Path(__file__).resolve().parents[3] / "samples" / "tcp-dial-in" / "capt
 def test_a_session_is_judged_while_its_messages_are_there_and_then_lets_go_of_them() -> None:
     judged: list[tuple[str, int, int]] = []
 
-    def judge(session: Session) -> None:
+    def judge(session: Session, *_: object) -> None:
         assert session.call is not None
         pairs = sum(len(life.pairs) for life in session.terminations)
         judged.append((session.call.call_id, len(session.call.messages), pairs))
