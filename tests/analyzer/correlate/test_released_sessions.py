@@ -31,6 +31,6 @@ def test_a_session_is_judged_while_its_messages_are_there_and_then_lets_go_of_th
 def test_the_record_is_the_same_before_and_after() -> None:
     before: list[object] = []
     analysis = Analysis([str(SAMPLE)])
-    analysis.options.judge = lambda session: before.append(session_record(session, analysis.nodes))
+    analysis.options.judge = lambda session, *_: before.append(session_record(session, analysis.nodes))
     (session,) = analysis.sessions()
     assert before == [session_record(session, analysis.nodes)]
