@@ -1,5 +1,16 @@
 """MIKEY (RFC 3830) and MIKEY-TICKET (RFC 6043): messages, tickets and the keys that come of them."""
 
+from dissectors.mikey.build import (
+    build_base_ticket,
+    build_error,
+    build_request_init_psk,
+    build_request_resp,
+    build_resolve_init_psk,
+    build_resolve_resp,
+    build_transfer_init,
+    build_transfer_resp,
+    idr,
+)
 from dissectors.mikey.chain import Chain, OpaquePayload, Payload, decode_key_chain
 from dissectors.mikey.flags import MODE_FLAGS, TicketFlags
 from dissectors.mikey.header import (
@@ -17,6 +28,8 @@ from dissectors.mikey.kemac import decrypt_keys, encrypt_keys
 from dissectors.mikey.key_data import Interval, KeyData, Spi
 from dissectors.mikey.keymgmt import decode_base64, decode_key_mgmt, encode_key_mgmt
 from dissectors.mikey.keys import (
+    MPKR_FORK,
+    TGK_FORK,
     MessageConstant,
     ProtectionKeys,
     SessionConstant,
@@ -59,6 +72,7 @@ from dissectors.mikey.numbers import (
     TsType,
     name_of,
 )
+from dissectors.mikey.outcome import Attempt, Checks, Failure, Reason, Secret, SecretKind, Tek, Unlocked
 from dissectors.mikey.payloads import (
     Cert,
     Chash,
@@ -75,6 +89,7 @@ from dissectors.mikey.payloads import (
     Verification,
 )
 from dissectors.mikey.prf import prf
+from dissectors.mikey.review import Note, review, short_name
 from dissectors.mikey.ticket import (
     BaseTicket,
     InitiatorData,
@@ -87,15 +102,20 @@ from dissectors.mikey.ticket import (
 )
 from dissectors.mikey.ticket_payloads import Idr, Randr, Thdr, Ticket, Tp, Tr
 from dissectors.mikey.timestamps import ntp_utc
+from dissectors.mikey.transfer import unlock_transfer
 
 __all__ = [
     "MODE_FLAGS",
+    "MPKR_FORK",
+    "TGK_FORK",
     "TICKET_MESSAGES",
+    "Attempt",
     "BaseTicket",
     "Cert",
     "CertType",
     "Chain",
     "Chash",
+    "Checks",
     "CsIdMap",
     "CsIdMapType",
     "DataType",
@@ -108,6 +128,7 @@ __all__ = [
     "ErrorNo",
     "Esk",
     "ExtType",
+    "Failure",
     "GeneralExt",
     "GenericCs",
     "GenericIdMap",
@@ -128,6 +149,7 @@ __all__ = [
     "MacAlg",
     "MessageConstant",
     "MikeyMessage",
+    "Note",
     "OpaqueMap",
     "OpaquePayload",
     "Payload",
@@ -139,7 +161,10 @@ __all__ = [
     "Rand",
     "RandRole",
     "Randr",
+    "Reason",
     "Sakke",
+    "Secret",
+    "SecretKind",
     "SecurityPolicy",
     "SessionConstant",
     "Sign",
@@ -148,6 +173,7 @@ __all__ = [
     "SrtpCs",
     "SrtpIdMap",
     "SrtpParam",
+    "Tek",
     "Thdr",
     "Ticket",
     "TicketFlags",
@@ -158,7 +184,16 @@ __all__ = [
     "Tr",
     "TsRole",
     "TsType",
+    "Unlocked",
     "Verification",
+    "build_base_ticket",
+    "build_error",
+    "build_request_init_psk",
+    "build_request_resp",
+    "build_resolve_init_psk",
+    "build_resolve_resp",
+    "build_transfer_init",
+    "build_transfer_resp",
     "compute_mac",
     "covered_by_kemac",
     "covered_by_v",
@@ -176,6 +211,7 @@ __all__ = [
     "encode_policy",
     "encrypt_keys",
     "fork_key",
+    "idr",
     "initial_message_keys",
     "mac_fits",
     "make_message",
@@ -184,10 +220,13 @@ __all__ = [
     "prf",
     "psk_message_keys",
     "response_message_keys",
+    "review",
     "rfc3830_session_key",
     "session_key",
+    "short_name",
     "split_mpk",
     "ticket_keys",
+    "unlock_transfer",
     "v_fits",
     "vr_keys",
 ]
