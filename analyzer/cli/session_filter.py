@@ -101,7 +101,7 @@ def _touches(session: Session, address: str, port: int | None) -> bool:
         for _, end in life.ends():
             if end.address == address and port in (None, end.port):
                 return True
-    for flow in {id(entry.flow): entry.flow for entry in session.entries}.values():
+    for flow in {id(entry.flow): entry.flow for entry in session.entries()}.values():
         if (flow.src_ip == address and port in (None, flow.sport)) or (
             flow.dst_ip == address and port in (None, flow.dport)
         ):

@@ -7,6 +7,7 @@ work by then.
 
 from __future__ import annotations
 
+import marshal
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,10 +99,13 @@ class Connection:
     gaps: int = 0
     gap_places: list[GapPlace] = field(default_factory=list)
     "The first gaps, at most `GAP_PLACES`: where packets are missing from the capture."
-    rows: list[Row] = field(default_factory=list)
     sessions: list[MsrpSession] = field(default_factory=list)
     claimed: set[int] = field(default_factory=set)
     "The MSRP sessions (indexes) that already have their owner; set by correlation."
+    _rows: list[Row] | None = field(default_factory=list, repr=False, compare=False)
+    "None while they are packed only."
+    _packed: bytes = field(default=b"", repr=False, compare=False)
+    "The rows in `marshal` form, a fifth of their size: so they cross between processes and wait for reports."
     _numbers: dict[str, list[int]] | None = field(default=None, repr=False, compare=False)
     "Session-id -> indexes of its sessions, once the connection is over and somebody asked."
     _rows_of: dict[int, list[int]] | None = field(default=None, repr=False, compare=False)
@@ -114,6 +118,22 @@ class Connection:
     @property
     def is_over(self) -> bool:
         return self.ended is not None
+
+    @property
+    def rows(self) -> list[Row]:
+        """Every line of it; unpacked when first asked for."""
+        if self._rows is None:
+            self._rows = marshal.loads(self._packed)
+        return self._rows
+
+    def pack(self) -> None:
+        """Keep the rows as octets: it is over and was judged, and only the timeline of a report will ask for them.
+
+        Where several MSRP sessions share a connection they stay as they are, or each of them would unpack all.
+        """
+        if len(self.sessions) <= 1:
+            self._packed = self._packed or marshal.dumps(self._rows)
+            self._rows = None
 
     def session_ids(self) -> set[str]:
         return set(self._by_session_id())
@@ -140,7 +160,7 @@ class Connection:
     def entries(self, wanted: set[int]) -> list[TimelineEntry]:
         """Its timeline: the rows of the connection itself, and of these MSRP sessions."""
         flows = (self.client, self.server)
-        rows = self.rows
+        rows: list[Row] = marshal.loads(self._packed) if self._rows is None else self._rows
         if len(wanted) < len(self.sessions):
             rows = self._rows_with(wanted)
         make = TimelineEntry
@@ -172,17 +192,18 @@ class Connection:
             self.retransmissions,
             self.gaps,
             self.gap_places,
-            self.rows,
             [each.to_wire() for each in self.sessions],
+            marshal.dumps(self.rows),
         )
 
     @classmethod
     def from_wire(cls, wire: tuple[object, ...], flows: FlowTable) -> Connection:
         """The inverse of `to_wire`."""
-        addresses, ports, *rest, sessions = wire
+        addresses, ports, *rest, sessions, packed = wire
         client = flows.get(addresses, ports)  # type: ignore[arg-type]
         made = cls(client, flows.get(*client.reverse_key()), *rest)  # type: ignore[arg-type]
         made.sessions = [MsrpSession.from_wire(each) for each in sessions]  # type: ignore[attr-defined]
+        made._rows, made._packed = None, packed  # type: ignore[assignment]
         return made
 
 

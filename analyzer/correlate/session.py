@@ -9,7 +9,7 @@ from analyzer.conversations.connection import ConnectionPart
 from analyzer.conversations.h248_terminations import Termination
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.sip_call import SipCall, SipDigest
-from analyzer.correlate.timeline import timeline
+from analyzer.correlate.timeline import Packed, pack, signalling_entries, timeline, unpack
 from analyzer.findings import Finding, Result, StepResult
 from analyzer.model import Link, TimelineEntry, Verdict
 
@@ -65,22 +65,24 @@ class Session:
     "What every rule says of it, by code."
     findings: list[Finding] = field(default_factory=list)
     "What is wrong, the worst first."
-    made_entries: list[TimelineEntry] | None = field(default=None, repr=False)
-    "The timeline once somebody asked for it."
+    signalling: Packed | None = field(default=None, repr=False)
+    "What SIP and H.248 say in the timeline, once the messages are gone."
 
-    @property
     def entries(self) -> list[TimelineEntry]:
-        """The timeline, by time and frame; made when first asked for, since linking does not need it."""
-        if self.made_entries is None:
-            self.made_entries = timeline(self.call, self.terminations, self.connections)
-        return self.made_entries
+        """The timeline, by time and frame; put together every time it is asked for, since most of it is kept packed."""
+        if self.signalling is not None:
+            return timeline(unpack(self.signalling), self.connections)
+        return timeline(signalling_entries(self.call, self.terminations), self.connections)
 
     def release(self) -> None:
         """Let go of the SIP and H.248 messages and keep what reports read: whoever judges messages did so before."""
-        self.made_entries = self.entries
+        if self.signalling is None:
+            self.signalling = pack(signalling_entries(self.call, self.terminations))
         self.call = None
         for life in self.terminations:
             life.pairs.clear()
+        for part in self.connections:
+            part.connection.pack()
 
 
 @dataclass(slots=True)

@@ -40,7 +40,7 @@ def write_csv(report: Report, out: BinaryIO) -> None:
         head = [
             safe_cell(each) for each in (session.id, session.kind, session.verdict.value, session.state, conference)
         ]
-        for entry in entry_records(session.entries, report.analysis.nodes):
+        for entry in entry_records(session.entries(), report.analysis.nodes):
             writer.writerow(
                 [
                     *head,

@@ -75,6 +75,7 @@ def conference_record(conference: Conference) -> Record:
 
 def session_record(session: Session, nodes: NodeTable, *, identities: bool = False) -> Record:
     """One session of the contract."""
+    entries = session.entries()
     return {
         "id": session.id,
         "kind": session.kind,
@@ -92,7 +93,7 @@ def session_record(session: Session, nodes: NodeTable, *, identities: bool = Fal
             }
             for each in session.participants
         ],
-        "nodes": node_records(session, nodes),
+        "nodes": node_records(entries, nodes),
         "media": [_end_record("offer", end, identities) for end in session.offered]
         + [_end_record("answer", end, identities) for end in session.answered],
         "sip": _sip_record(session),
@@ -128,15 +129,15 @@ def session_record(session: Session, nodes: NodeTable, *, identities: bool = Fal
         ],
         "steps": [],
         "findings": [],
-        "timeline": entry_records(session.entries, nodes),
-        "wireshark_filter": wireshark_filter(session),
+        "timeline": entry_records(entries, nodes),
+        "wireshark_filter": wireshark_filter(session, entries),
     }
 
 
-def node_records(session: Session, nodes: NodeTable) -> list[Record]:
+def node_records(entries: Iterable[TimelineEntry], nodes: NodeTable) -> list[Record]:
     """Every address in the session's timeline with its role, in the order of appearance."""
     addresses: dict[str, None] = {}
-    for flow in {id(entry.flow): entry.flow for entry in session.entries}.values():
+    for flow in {id(entry.flow): entry.flow for entry in entries}.values():
         addresses[flow.src_ip] = None
         addresses[flow.dst_ip] = None
     return [{"address": address, "role": nodes.role(address) or None} for address in addresses]

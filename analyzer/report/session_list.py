@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from analyzer.report.times import clock_time, date_of, duration_text
 if TYPE_CHECKING:
     from analyzer.correlate.nodes import NodeTable
     from analyzer.correlate.session import Conference, Session
+    from analyzer.model import TimelineEntry
 
 ONE_LINE_FROM = 170
 "Columns of a terminal from which each session takes one line of the list."
@@ -54,7 +55,8 @@ def session_table(
         begun = date_of(session.first)
         start = clock_time(session.first)[:12]
         when = [start] if begun == day else [begun, start]
-        people = participant_texts(session, nodes, identities=identities) or _ends(session, nodes)
+        entries = session.entries()
+        people = participant_texts(session, nodes, identities=identities) or _ends(session, entries, nodes)
         conference = [f"conf {conferences[session.id]}"] if width < 100 and session.id in conferences else []
         verdict = paint(session.verdict.value, session.verdict.value)
         row = [
@@ -63,7 +65,7 @@ def session_table(
             glue.join((verdict, cell([printable(session.state)], most_columns["state"]))),
             cell([*when, duration_text(session.last - session.first)]),
             cell(people, most_columns["people"]),
-            cell([message_text(session)], most_columns["messages"]).replace(NO_BREAK, " "),
+            cell([message_text(entries)], most_columns["messages"]).replace(NO_BREAK, " "),
         ]
         if with_conference:
             row.append(str(conferences.get(session.id, "")))
@@ -105,10 +107,10 @@ def participant_texts(session: Session, nodes: NodeTable, *, identities: bool = 
     return list(dict.fromkeys(filter(None, found)))
 
 
-def _ends(session: Session, nodes: NodeTable) -> list[str]:
+def _ends(session: Session, entries: Sequence[TimelineEntry], nodes: NodeTable) -> list[str]:
     """Without participants: the two ends of the first line of the timeline, or of the connection."""
     flows = [
-        *(entry.flow for entry in session.entries[:1]),
+        *(entry.flow for entry in entries[:1]),
         *(part.connection.client for part in session.connections[:1]),
     ]
     if not flows:
@@ -118,8 +120,8 @@ def _ends(session: Session, nodes: NodeTable) -> list[str]:
     return [printable(" ".join(filter(None, (nodes.role(end), end)))) for end in ends]
 
 
-def message_text(session: Session) -> str:
+def message_text(entries: Iterable[TimelineEntry]) -> str:
     """`14 SIP, 8 H.248`: lines of the timeline by protocol, with no-break spaces where a cell must not wrap."""
-    counts = Counter(entry.protocol for entry in session.entries)
+    counts = Counter(entry.protocol for entry in entries)
     order = [*PROTOCOL_ORDER, *sorted(set(counts) - set(PROTOCOL_ORDER))]
     return ", ".join(f"{counts[name]}{NO_BREAK}{protocol_name(name)}" for name in order if counts[name])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from analyzer.conversations.media import MediaEnd
     from analyzer.correlate.nodes import NodeTable
     from analyzer.correlate.session import Session
+    from analyzer.model import TimelineEntry
 
 _CONFIDENCE_STYLE = {Confidence.CERTAIN: "ok", Confidence.LIKELY: "", Confidence.POSSIBLE: "warnings"}
 
@@ -26,6 +27,7 @@ _CONFIDENCE_STYLE = {Confidence.CERTAIN: "ok", Confidence.LIKELY: "", Confidence
 def session_lines(
     number: int,
     session: Session,
+    entries: Sequence[TimelineEntry],
     nodes: NodeTable,
     conference: int,
     paint: Paint,
@@ -56,7 +58,7 @@ def session_lines(
         for line in _wrapped("", f"  {link.confidence.value}: {printable(link.reason)}", width):
             yield line.replace(link.confidence.value, sure, 1)
         heading = ""
-    found = wireshark_filter(session)
+    found = wireshark_filter(session, entries)
     if found:
         yield f"{_heading('Wireshark')}{printable(found)}"
 

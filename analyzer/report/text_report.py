@@ -54,18 +54,20 @@ def _lines(report: Report, chosen: Sequence[tuple[int, Session]], paint: Paint, 
         yield ""
         yield paint("dim", glyphs.rule * report.width)
         conference = conferences.get(session.id, 0)
+        entries = session.entries()
         yield from session_lines(
             number,
             session,
+            entries,
             analysis.nodes,
             conference,
             paint,
             width=report.width,
             identities=report.identities,
         )
-        if session.entries:
+        if entries:
             yield ""
-        yield from ladder.lines(session.entries, everything=report.verbosity > 0)
+        yield from ladder.lines(entries, everything=report.verbosity > 0)
     yield ""
     yield paint("dim", glyphs.rule * report.width)
     yield paint("bold", "Coverage")

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from analyzer.correlate.session import Session
+    from analyzer.model import TimelineEntry
 
 
-def wireshark_filter(session: Session) -> str:
-    """One line to paste into Wireshark's filter bar."""
+def wireshark_filter(session: Session, entries: Iterable[TimelineEntry]) -> str:
+    """One line to paste into Wireshark's filter bar; `entries` is the timeline."""
     parts: list[str] = []
     if session.sip is not None:
         parts.append(f"sip.Call-ID == {quoted(session.sip.call_id)}")
@@ -26,7 +27,7 @@ def wireshark_filter(session: Session) -> str:
             + " && ".join(f"{ip}.addr == {address}" for address in dict.fromkeys((flow.src_ip, flow.dst_ip)))
             + f" && tcp.port == {flow.sport} && tcp.port == {flow.dport})"
         )
-    frames = sorted({frame for entry in session.entries if entry.protocol == "h248" for frame in entry.frames})
+    frames = sorted({frame for entry in entries if entry.protocol == "h248" for frame in entry.frames})
     if frames:
         parts.append(f"frame.number in {{{', '.join(ranges(frames))}}}")
     return " || ".join(parts)

@@ -6,12 +6,15 @@ import pytest
 
 from analyzer.cli.session_filter import SessionFilter
 from analyzer.correlate.session import Session
+from analyzer.correlate.timeline import pack
 from analyzer.model import Verdict
 from analyzer.report import Tally
 from tests.analyzer.report.hand_made import START, call, dial_in
 
-OTHER = Session("s-9999999999", "h248", "open", Verdict.INCOMPLETE, START, START, made_entries=[])
-CALL_7 = Session("s-8888888888", "sip", "ended", Verdict.OK, START, START, sip=call("7", focus_uri=""), made_entries=[])
+OTHER = Session("s-9999999999", "h248", "open", Verdict.INCOMPLETE, START, START, signalling=pack([]))
+CALL_7 = Session(
+    "s-8888888888", "sip", "ended", Verdict.OK, START, START, sip=call("7", focus_uri=""), signalling=pack([])
+)
 SESSIONS = [OTHER, dial_in(1), CALL_7]
 
 

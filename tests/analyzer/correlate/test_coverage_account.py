@@ -35,7 +35,7 @@ def account(path: Path, jobs: int = 1, early: bool = False) -> tuple[dict[str, A
     frames = {
         frame
         for session in analysis.sessions(early=early)
-        for entry in session.entries
+        for entry in session.entries()
         for frame in entry.frames
     }  # fmt: skip
     return coverage_record(analysis.coverage), frames

@@ -25,7 +25,7 @@ def test_a_session_is_judged_while_its_messages_are_there_and_then_lets_go_of_th
     assert [life.pairs for life in session.terminations] == [[]]
     assert session.sip is not None
     assert judged == [(session.sip.call_id, session.sip.messages, 2)]  # Add and Subtract
-    assert session.sip.messages == sum(entry.protocol == "sip" for entry in session.entries) > 0
+    assert session.sip.messages == sum(entry.protocol == "sip" for entry in session.entries()) > 0
 
 
 def test_the_record_is_the_same_before_and_after() -> None:

@@ -99,7 +99,7 @@ def test_call_termination_and_connection_are_one_session() -> None:
         ),
         ("tcp 198.51.100.7:7394 > 192.0.2.20:28563", "both MSRP session-ids of the SDP", "certain"),
     ]
-    assert [frame for entry in session.entries for frame in entry.frames] == [
+    assert [frame for entry in session.entries() for frame in entry.frames] == [
         1, 1001, 2001, 2, 1002, 2002, 3, 2003, 1003, 4, 1004, 5,
     ]  # fmt: skip
     assert [each.address for each in session.participants] == [UE, MRFP]
@@ -120,7 +120,7 @@ def test_order_within_milliseconds_gives_the_same_session() -> None:
         (session,) = sessions_of(*sorted(things, key=lambda thing: late[id(thing)]))
         assert (session.id, session.state, session.verdict) == (expected.id, expected.state, expected.verdict)
         assert links(session) == links(expected)
-        assert session.entries == expected.entries
+        assert session.entries() == expected.entries()
 
 
 @pytest.mark.parametrize(
@@ -245,8 +245,8 @@ def test_several_msrp_sessions_on_one_connection() -> None:
     assert [sorted(part.session_indexes) for part in one.connections] == [[0]]
     assert [sorted(part.session_indexes) for part in two.connections] == [[1]]
     assert [sorted(part.session_indexes) for part in rest.connections] == [[2]]
-    assert [entry.frames for entry in one.entries if entry.protocol in ("tcp", "msrp")] == [(2001,), (2002,), (2005,)]
-    assert [entry.frames for entry in two.entries if entry.protocol in ("tcp", "msrp")] == [(2001,), (2003,), (2005,)]
+    assert [entry.frames for entry in one.entries() if entry.protocol in ("tcp", "msrp")] == [(2001,), (2002,), (2005,)]
+    assert [entry.frames for entry in two.entries() if entry.protocol in ("tcp", "msrp")] == [(2001,), (2003,), (2005,)]
     assert rest.call is None
 
 
@@ -343,7 +343,7 @@ def test_two_hops_are_one_session() -> None:
     answer = d.response(200, sdp=ANSWER, way=flow(MRFC, PROXY))
     d.again(answer, flow(PROXY, UE))
     (session,) = sessions_of(*d.messages)
-    assert [(entry.frames, entry.summary) for entry in session.entries] == [
+    assert [(entry.frames, entry.summary) for entry in session.entries()] == [
         ((1,), "INVITE, SDP offer"),
         ((2,), "INVITE, SDP, same message on another path"),
         ((3,), "200 Reason (INVITE), SDP answer"),

@@ -13,6 +13,7 @@ from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.sip_call import SipDigest
 from analyzer.correlate.nodes import NodeTable
 from analyzer.correlate.session import Conference, Participant, Session
+from analyzer.correlate.timeline import pack
 from analyzer.model import CaptureInfo, Confidence, Coverage, Gap, Link, TimelineEntry, Undecoded, Verdict
 from analyzer.transport.flow import Flow
 
@@ -119,7 +120,7 @@ def dial_in(chat: int = 3) -> Session:
         ],
         offered=[client],
         answered=[server],
-        made_entries=entries,
+        signalling=pack(entries),
     )
 
 
@@ -140,7 +141,7 @@ def hostile() -> Session:
         ],
         offered=[MediaEnd("a\x1b[2J", 1, "message\x07", "TCP/MSRP\x9b", ("msrp://h:1/\x1bc;tcp",), "\x1bc", "\x1b7")],
         links=[Link("tcp \x1b8", "\x1b[1m", Confidence.POSSIBLE)],
-        made_entries=[entry(0, 1, "sip", way, "=1+1 \x1b[31m\r\n\udcff\u202e (MESSAGE)")],
+        signalling=pack([entry(0, 1, "sip", way, "=1+1 \x1b[31m\r\n\udcff\u202e (MESSAGE)")]),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from analyzer.correlate.timeline import pack
 from analyzer.model import CaptureInfo
 from analyzer.report import FORMATS, Report
 from analyzer.report.two_processes import FORK_FROM
@@ -120,8 +121,9 @@ def test_octets_that_are_no_utf8_are_escaped() -> None:
 def test_no_control_character_is_written_raw() -> None:
     """RFC 8259 section 7 asks to escape those below U+0020 only; DEL and C1 matter to terminals."""
     analysis = dial_in_analysis(1)
-    entries = analysis.found[0].entries
+    entries = analysis.found[0].entries()
     entries[0] = resaid(entries[0], "caf\u00e9 \u00b0 \x1b[1m \x7f \x9b31m \x80\udcff")
+    analysis.found[0].signalling = pack(entries)
     for name in ("json", "ndjson"):
         text = written(name, analysis).decode()
         assert all(each.isprintable() or each == "\n" for each in text)

@@ -16,7 +16,7 @@ def drawn(entries, width: int = 100, **more) -> list[str]:
 
 
 def test_ladder_is_drawn_as_expected() -> None:
-    assert drawn(dial_in(1).entries) == [
+    assert drawn(dial_in(1).entries()) == [
         "frame  time             UE 203.0.113.5",
         "                        │          P-CSCF/IMS-ALG 198.51.100.1",
         "                        │          │          MRFC 198.51.100.2",
@@ -37,7 +37,7 @@ def test_ladder_is_drawn_as_expected() -> None:
 
 
 def test_long_chat_is_taken_together_and_shown_when_asked() -> None:
-    entries = dial_in(20).entries
+    entries = dial_in(20).entries()
     (line,) = [each for each in drawn(entries) if "more MSRP" in each]
     assert line.endswith("│  … 32 more MSRP messages, frames 18-49; -v shows all")
     assert len([each for each in drawn(entries) if " MSRP   " in each]) == 8
@@ -46,7 +46,7 @@ def test_long_chat_is_taken_together_and_shown_when_asked() -> None:
 
 def test_trouble_in_a_chat_is_never_hidden() -> None:
     """Anything but 200 is trouble (RFC 4975 section 7.2)."""
-    entries = dial_in(20).entries
+    entries = dial_in(20).entries()
     entries[25] = resaid(entries[25], "413 Stop")
     shown = list(collapse(entries))
     assert entries[25] in shown
@@ -96,7 +96,7 @@ def test_two_to_six_nodes_fit_in_a_hundred_columns(nodes: int) -> None:
 
 
 def test_a_wide_terminal_is_used() -> None:
-    assert max(map(len, drawn(dial_in(1).entries, 160))) > max(map(len, drawn(dial_in(1).entries, 100)))
+    assert max(map(len, drawn(dial_in(1).entries(), 160))) > max(map(len, drawn(dial_in(1).entries(), 100)))
 
 
 def test_more_nodes_than_the_width_holds_become_a_list() -> None:
@@ -143,7 +143,7 @@ def test_long_summaries_wrap_with_lifelines() -> None:
 
 
 def test_colour_only_when_asked() -> None:
-    plain = drawn(dial_in(1).entries)
-    painted = drawn(dial_in(1).entries, paint=Paint(True))
+    plain = drawn(dial_in(1).entries())
+    painted = drawn(dial_in(1).entries(), paint=Paint(True))
     assert not any("\x1b" in line for line in plain)
     assert any("\x1b[36mSIP  \x1b[0m" in line for line in painted)

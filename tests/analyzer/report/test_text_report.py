@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from analyzer.correlate.session import Conference
+from analyzer.correlate.timeline import pack
 from analyzer.model import CaptureInfo
 from analyzer.report import Report, Tally
 from analyzer.report.text_report import write_text
@@ -155,7 +156,7 @@ def test_a_session_without_messages_has_no_ladder() -> None:
     """A TLS connection of which the capture shows neither SYN nor FIN."""
     analysis = dial_in_analysis(1)
     session = analysis.found[0]
-    session.made_entries, session.participants = [], []
+    session.signalling, session.participants = pack([]), []
     text = written(analysis)
     assert "frame  time" not in text
     assert "\n\n\n" not in text

@@ -135,6 +135,6 @@ SAMPLE = Path(__file__).resolve().parents[3] / "samples" / "tcp-dial-in" / "capt
 @pytest.mark.parametrize("session", [dial_in(), hostile()], ids=["dial-in", "hostile"])
 def test_wireshark_takes_the_filter(session: Session) -> None:
     """tshark says so on standard error, and ends with 2, when it cannot read a filter."""
-    command = ["tshark", "-r", str(SAMPLE), "-c", "1", "-Y", wireshark_filter(session)]
+    command = ["tshark", "-r", str(SAMPLE), "-c", "1", "-Y", wireshark_filter(session, session.entries())]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, [line for line in done.stderr.splitlines() if "filter" in line]) == (0, [])
