@@ -23,7 +23,7 @@ TIMEOUT_GRACE_NS = 130_000_000_000
 "Time after the last SYN: the usual six retransmissions end 127 s after the first (RFC 6298 section 5)."
 
 
-def tcp_failure_notified(evidence: Evidence, rule: Rule) -> Result:
+def tcp_failure_notified(rule: Rule, evidence: Evidence) -> Result:
     """The Notify that TCP-3 asked for, after the MRFP's TCP set-up failed."""
     failed = _failed(evidence)
     if failed is None:
