@@ -33,18 +33,21 @@ from dissectors.mikey import (
     KeyData,
     KeyDataType,
     MikeyMessage,
+    Pke,
     PrfFunc,
     Randr,
     RandRole,
     Reason,
     Secret,
     SecretKind,
+    Sign,
     Spi,
     TicketFlags,
     TicketType,
     Unlocked,
     Verification,
     build_error,
+    build_request_resp,
     build_transfer_resp,
     decode_base64,
     decode_key_mgmt,
@@ -422,6 +425,24 @@ def test_kms_exchange_failures() -> None:
         made.init, made.resp, secrets=[Secret(SecretKind.KMS_PSK, PSK_I)], kms_exchanges=[other.request, made.request]
     )
     assert [tek.key for tek in found.teks] == [made.tek]
+
+
+def test_public_key_request() -> None:
+    """REQUEST_INIT_PK (section 4.2.1.1): the envelope key opens the response; a signature says nothing of it."""
+    made = exchange(1)
+    assert made.request is not None
+    assert made.request[1].ticket is not None
+    header = replace(made.request[0].header, data_type=12)
+    asked = make_message(header, [*made.request[0].payloads[:-1], Pke(0, b"envelope"), Sign(0, b"signature")])
+    keys = [KeyData(KeyDataType.MPK, mpk) for mpk in split_mpk(1, MPK, bytes(range(0x10, 0x20)))]
+    answer = build_request_resp(
+        asked, made.request[1].ticket, psk=b"envelope key", timestamp=ntp("e000000500000000"), keys=[*keys, TGK_KEY]
+    )
+    for key, reasons in ((b"envelope key", []), (b"another", [Reason.WRONG_KMS_KEY])):
+        secret = Secret(SecretKind.KMS_PSK, key)
+        found = unlock_transfer(made.init, made.resp, secrets=[secret], kms_exchanges=[(asked, answer)])
+        assert found.reasons() == reasons
+        assert [tek.key for tek in found.teks] == ([] if reasons else [made.tek])
 
 
 @pytest.mark.parametrize(("prf", "mac_alg"), [(77, 2), (1, 66)])
