@@ -318,6 +318,8 @@ def test_flags() -> None:
         ("lhi", None, ["I is 1 (keys are forked), but E"]),
         ("lhk", None, ["K is 1"]),
         ("lhm", None, ["M is 1"]),
+        ("lhme", None, ["M is 1"]),
+        ("lhmf", None, []),
         ("lhie", True, ["I is 1 and a TGK"]),
         ("lhie", False, []),
         ("dhk", None, []),

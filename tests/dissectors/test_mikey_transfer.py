@@ -18,7 +18,7 @@ from mikey_exchanges import (
     exchange,
     ntp,
 )
-from mikey_vectors import CSB_ID, INITIATOR, KMS, MPK, RESPONDER, TEK, TGK, TPK, TRANSFER_INIT, TRANSFER_RESP
+from mikey_vectors import CSB_ID, INITIATOR, KMS, MPK, RAND_R, RESPONDER, TEK, TGK, TPK, TRANSFER_INIT, TRANSFER_RESP
 
 from dissectors.errors import DecodeError
 from dissectors.mikey import (
@@ -189,6 +189,28 @@ def test_without_response() -> None:
     found = unlock(made, TICKET_KEY, resp=False)
     assert [tek.key.hex() for tek in found.teks] == ["2c490acf3ea9994ddae12309fb6edd33"]
     assert (found.checks, found.failures) == (Checks(ticket=True, transfer_init=True), ())
+
+
+@pytest.mark.parametrize(
+    ("letters", "expected"),
+    [
+        ("lfgh", "c4a01198a59512461b808d24ba1e480a"),
+        ("lfh", "2c490acf3ea9994ddae12309fb6edd33"),
+        ("lfg", "ea9ed4f5d1585b82264bc4d4f211a3b4"),
+    ],
+)
+def test_random_values_by_flags(letters: str, expected: str) -> None:
+    """RANDRi enters the TEK if H is set, RANDRr if G is (section 6.10); one that is sent all the same does not."""
+    made = exchange(4, flags=TicketFlags(**dict.fromkeys(letters, True)))
+    found = unlock(made, TICKET_KEY)
+    assert [tek.key.hex() for tek in found.teks] == [expected]
+    assert found.authentic
+    if "g" not in letters:
+        mpk_i, _ = split_mpk(1, MPK, bytes(range(0x10, 0x20)))
+        resp = build_transfer_resp(made.init, key=mpk_i, timestamp=ntp("e000001180000000"))
+        resp = make_message(resp.header, [resp.payloads[0], Randr(RandRole.RESPONDER, RAND_R), resp.payloads[-1]])
+        found = unlock_transfer(made.init, resp, secrets=[TICKET_KEY])
+        assert [tek.key.hex() for tek in found.teks] == [expected]
 
 
 @pytest.mark.parametrize("where", ["supplied", "answered"])
