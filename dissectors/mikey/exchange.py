@@ -100,7 +100,6 @@ def open_kms_exchange(
     masters = [each.key for each in found if each.key_type == KeyDataType.MPK]
     forking = ticket.flags.i
     mpk_r = masters[1] if forking and len(masters) > 1 else None
-    id_r = response.identity(IdRole.RESPONDER) or request.identity(IdRole.RESPONDER)
     return KeySource(
         secret=secret,
         trace=("KMS key", "RESOLVE_RESP" if resolve else "REQUEST_RESP"),
@@ -109,8 +108,6 @@ def open_kms_exchange(
         mpk_r_forked=mpk_r if resolve else None,
         keys=session_keys(found),
         forked=resolve and forking,
-        id_r=id_r.data if resolve and id_r is not None else None,
-        rand_kms=response.rand(RandRole.KMS) if resolve else None,
     )
 
 

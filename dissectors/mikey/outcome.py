@@ -99,10 +99,6 @@ class KeySource:
     "TGK, TEK and GTGK."
     forked: bool = False
     "Whether the TGKs are forked already, as in RESOLVE_RESP."
-    id_r: bytes | None = None
-    "Forking identity, from RESOLVE_RESP."
-    rand_kms: bytes | None = None
-    "Forking modifier, from RESOLVE_RESP."
 
 
 @dataclass(frozen=True, slots=True)

@@ -266,20 +266,13 @@ class _Transfer:
 
     def _modifier(self) -> tuple[bytes, bytes]:
         """What keys are forked with: IDRr and RANDRkms; RefusalError when they are not there."""
-        rand_kms = self.source.rand_kms
-        named = None
-        if self.resp is not None:
-            rand_kms = self.resp.rand(RandRole.KMS) or rand_kms
-            named = self.resp.identity(IdRole.RESPONDER)
+        if self.resp is None:
+            raise RefusalError(Reason.RESPONSE_MISSING, "keys are forked with its RANDRkms")
+        rand_kms = self.resp.rand(RandRole.KMS)
         if rand_kms is None:
-            if self.resp is None:
-                raise RefusalError(Reason.RESPONSE_MISSING, "keys are forked with its RANDRkms")
             raise RefusalError(Reason.RESPONSE_INCOMPLETE, "it has no RANDRkms")
-        if named is not None:
-            return named.data, rand_kms
-        if self.source.id_r is not None:
-            return self.source.id_r, rand_kms
-        named = self.init.identity(IdRole.RESPONDER) or next(iter(self.policy.responders), None)
+        answered, asked = (each.identity(IdRole.RESPONDER) for each in (self.resp, self.init))
+        named = answered or asked or next(iter(self.policy.responders), None)
         if named is None:
             raise RefusalError(Reason.RESPONSE_INCOMPLETE, "it has no IDRr")
         return named.data, rand_kms
