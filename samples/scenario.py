@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 PROTOCOLS = ("sip", "h248", "msrp", "tcp")
-STEP_KEYS = frozenset({*PROTOCOLS, "name", "at", "use", "text", "content", "end", "answers", "rows", "do"})
+STEP_KEYS = frozenset({*PROTOCOLS, "name", "at", "use", "text", "content", "end", "answers", "rows", "do", "leg"})
 NAME = re.compile(r"<<([\w.]+)(?:\[(\d+)-(\d+)\])?>>")
 LATE = ("size", "content")  # filled in after the changes of a twin
 MAX_DEPTH = 16
@@ -80,6 +80,10 @@ class Scenario:
             for end, (ip, port) in node.ends.items():
                 words |= {f"{node.name}.{end}.ip": ip, f"{node.name}.{end}.port": str(port)}
                 words[f"{node.name}.{end}"] = f"{ip}:{port}"
+        legs = {
+            name: {**words, **{key: _octets(value) for key, value in leg.items()}}
+            for name, leg in raw.get("leg", {}).items()
+        }
         start = datetime.fromisoformat(raw["start"])
         scenario = cls(path.parent.name, raw["title"], int(start.timestamp()) * 10**9, raw["interface"], nodes)
         scenario.not_applicable = dict(raw.get("not_applicable", {}))
@@ -89,7 +93,10 @@ class Scenario:
         changes = raw.get("change", [])
         for table in raw["step"]:
             own = [change for change in changes if change.get("step") == table["name"]]
-            scenario.steps.append(_step(table, tables, words, nodes, own))
+            leg = table.get("leg", tables.get(table.get("answers", ""), {}).get("leg", ""))
+            if leg and leg not in legs:
+                raise ScenarioError(f"step {table['name']}: no leg is called {leg!r}")
+            scenario.steps.append(_step(table, tables, legs.get(leg, words), nodes, own))
         scenario.steps.sort(key=lambda step: step.at)
         return scenario
 
@@ -100,7 +107,7 @@ def _with_base(path: Path) -> dict[str, Any]:
     if "base" not in raw:
         return raw
     base = _with_base(path.parent.parent / raw["base"] / "scenario.toml")
-    for key in ("nodes", "values", "text", "not_applicable"):
+    for key in ("nodes", "values", "leg", "text", "not_applicable"):
         base[key] = {**base.get(key, {}), **raw.get(key, {})}
     base["title"] = raw.get("title", base["title"])
     steps: list[dict[str, Any]] = base["step"]

@@ -19,6 +19,8 @@ from samples import build  # noqa: E402
 from samples.scenario import Scenario, ScenarioError  # noqa: E402
 
 DIAL_IN = ROOT / "samples" / "tcp-dial-in" / "scenario.toml"
+DIAL_OUT = ROOT / "samples" / "tcp-dial-out" / "scenario.toml"
+GOOD = [ROOT / "samples" / name / "scenario.toml" for name in ("tcp-dial-in", "tcp-dial-out", "conference-3")]
 SCENARIOS = sorted((ROOT / "samples").glob("*/scenario.toml"))
 needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 
@@ -57,8 +59,9 @@ def test_capture_is_what_the_description_builds_and_twice_the_same(path: Path) -
     assert path.with_name("README.md").exists()
 
 
-def test_every_row_is_shown_or_said_to_be_not_applicable() -> None:
-    scenario = Scenario.load(DIAL_IN)
+@pytest.mark.parametrize("name", ["tcp-dial-in", "tcp-dial-out"])
+def test_every_row_is_shown_or_said_to_be_not_applicable(name: str) -> None:
+    scenario = Scenario.load(ROOT / "samples" / name / "scenario.toml")
     shown = {row for step in scenario.steps for row in step.rows}
     assert shown.isdisjoint(scenario.not_applicable)
     assert shown | scenario.not_applicable.keys() == {*ROWS_A, *ROWS_B}
@@ -70,13 +73,26 @@ def test_steps_are_in_the_order_of_clause_6_2_20_1() -> None:
     assert names[-5:] == ["bye", "bye-ok", "subtract", "subtract-reply", "close"]
 
 
-def test_lengths_are_those_of_the_octets() -> None:
+def test_steps_of_dial_out_are_in_causal_order() -> None:
+    """Reserve, offer, answer, Configure, TCP (clause 6.2.10.3.1; the order of clause 6.2.19.2.2)."""
+    names = [step.name for step in Scenario.load(DIAL_OUT).steps]
+    signalled = ["add", "add-reply", "invite", "trying", "ringing", "answer", "ack", "modify", "modify-reply"]
+    assert names[:11] == [*signalled, "connect", "bind"]
+    assert names[-5:] == ["bye", "bye-ok", "subtract", "subtract-reply", "close"]
+
+
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.parent.name)
+def test_lengths_are_those_of_the_octets(path: Path) -> None:
     """Content-Length (RFC 3261 section 20.14) and Byte-Range (RFC 4975 section 7.1.1), counted anew from the wire."""
-    received: Counter[str] = Counter()
-    for step in Scenario.load(DIAL_IN).steps:
+    received: Counter[tuple[int, str]] = Counter()
+    asked: dict[bytes, bytes] = {}
+    for step in Scenario.load(path).steps:
         head, _, rest = step.octets.partition(b"\r\n\r\n")
         if step.protocol == "sip":
             assert re.search(rb"Content-Length: (\d+)$", head)[1] == b"%d" % len(rest)  # type: ignore[index]
+        if step.protocol == "msrp" and b" REPORT\r\n" in head:
+            message_id, byte_range = re.search(rb"Message-ID: (.*)\r\nByte-Range: (.*)\r\n", head).groups()  # type: ignore[union-attr]
+            assert asked.pop(message_id) == byte_range
         if step.protocol == "msrp" and rest:
             first, last, total = re.search(rb"Byte-Range: (\d+)-([\d*]+)/(\d+)\r\n", head + b"\r\n").groups()  # type: ignore[union-attr]
             tid = head.split(b" ")[1]
@@ -85,20 +101,24 @@ def test_lengths_are_those_of_the_octets() -> None:
             size = len(body)
             assert last in (b"*", b"%d" % (int(first) + size - 1))
             assert (int(first) + size - 1 == int(total)) == (end == b"$\r\n")
-            received[step.source[0].role + " octets"] += size
-            received[step.source[0].role + " messages"] += end == b"$\r\n"
-            if step.name == "chat-3":
-                report = next(step for step in Scenario.load(DIAL_IN).steps if step.name == "chat-3-report")
-                assert b"Byte-Range: 1-%d/%d\r\n" % (size, size) in report.octets
-    # What the MRFP says when the termination is subtracted.
-    statistics = next(step.octets.decode() for step in Scenario.load(DIAL_IN).steps if step.name == "subtract-reply")
-    stated = dict(re.findall(r"msrpstat/(\w+)=(\d+)", statistics))
-    assert {key: int(value) for key, value in stated.items()} == {
-        "mr": received["UE messages"],
-        "or": received["UE octets"],
-        "ms": received["MRFP messages"],
-        "os": received["MRFP octets"],
-    }
+            if b"Success-Report: yes" in head:
+                asked[re.search(rb"Message-ID: (.*)\r\n", head)[1]] = b"1-%s/%s" % (total, total)  # type: ignore[index]
+            to_mrfp = step.source[0].role == "UE"
+            side = step.target if to_mrfp else step.source
+            port = side[0].ends[side[1]][1]
+            received[port, "or" if to_mrfp else "os"] += size
+            received[port, "mr" if to_mrfp else "ms"] += end == b"$\r\n"
+    assert asked == {}
+    # What the MRFP says when a termination is subtracted; its reply to the Add says which port that was.
+    ports: dict[str, int] = {}
+    stated: dict[tuple[int, str], int] = {}
+    for step in Scenario.load(path).steps:
+        text = step.octets.decode("latin-1") if step.protocol == "h248" else ""
+        if added := re.search(r"P=.*A=(ip/1/mb/\d+)\{.*m=message (\d+)", text, re.DOTALL):
+            ports[added[1]] = int(added[2])
+        for key, value in re.findall(r"msrpstat/(\w+)=(\d+)", text):
+            stated[ports[re.search(r"S=(ip/1/mb/\d+)", text)[1]], key] = int(value)  # type: ignore[index]
+    assert stated == received
 
 
 @needs_tshark
