@@ -24,6 +24,11 @@ SEVERITIES = (Severity.INFO, Severity.WARNING, Severity.ERROR)
 "In rising order."
 
 
+def at_least(severity: Severity, threshold: Severity) -> bool:
+    """Is a severity as bad as the threshold, or worse?"""
+    return SEVERITIES.index(severity) >= SEVERITIES.index(threshold)
+
+
 class Status(StrEnum):
     """What became of a rule or of a flow step in one session."""
 
@@ -95,6 +100,10 @@ class StepResult:
     frames: tuple[int, ...] = ()
     reason: str = ""
     "Why it is not observable or not applicable."
+    what: str = ""
+    "What passes in it, in a few words."
+    interfaces: tuple[str, ...] = ()
+    "The protocols that show it; empty where the flow does not say."
 
 
 OK = Result(Status.OK)
@@ -108,3 +117,13 @@ def not_observable(reason: str) -> Result:
 def not_applicable(reason: str) -> Result:
     """The session gives no occasion for the rule."""
     return Result(Status.NOT_APPLICABLE, reason)
+
+
+ELSEWHERE = not_applicable("no rule of this kind of session")
+NOT_IN_FLOW = not_applicable("a step of a flow that this session does not follow")
+"These two are the same object wherever they apply: reports leave such rules out."
+
+
+def was_held(result: Result) -> bool:
+    """Was the rule held against the session at all?"""
+    return result is not ELSEWHERE and result is not NOT_IN_FLOW

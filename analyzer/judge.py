@@ -9,14 +9,11 @@ from analyzer.checks.rule import Rule
 from analyzer.correlate.nodes import NodeTable
 from analyzer.correlate.session import Session
 from analyzer.evidence import Evidence, Scope
-from analyzer.findings import Finding, Result, Severity, not_applicable
+from analyzer.findings import ELSEWHERE, NOT_IN_FLOW, Finding, Result, Severity, not_applicable
 from analyzer.flows.flow import Flow
 from analyzer.flows.matcher import match
 from analyzer.model import Verdict
 from analyzer.profile import DEFAULT_PROFILE, Profile
-
-_ELSEWHERE = not_applicable("no rule of this kind of session")
-_NOT_IN_FLOW = not_applicable("a step of a flow that this session does not follow")
 
 
 class Judge:
@@ -71,8 +68,8 @@ class Judge:
         known = self._by_kind.get(kind)
         if known is None:
             rules = [rule for rule in self._checks if kind in rule.kinds]
-            results = {rule.code: _ELSEWHERE for rule in self._checks}
-            results.update({rule.code: _NOT_IN_FLOW for own in self._steps.values() for rule in own})
+            results = {rule.code: ELSEWHERE for rule in self._checks}
+            results.update({rule.code: NOT_IN_FLOW for own in self._steps.values() for rule in own})
             known = self._by_kind[kind] = rules, results
         return known
 

@@ -139,10 +139,12 @@ def analyze(
     # From here on the work begins: numpy and the codecs are imported now.
     from analyzer.checks import CHECKS
     from analyzer.cli.progress import Progress
+    from analyzer.cli.thresholds import Thresholds
     from analyzer.flows import FLOWS
     from analyzer.judge import Judge
     from analyzer.pipeline import Analysis, Options
 
+    thresholds = Thresholds()
     form = FORMATS[format_]
     # Nothing made on the way refers to itself: the collector would find nothing, and look at millions of objects.
     # Where memory must stay bounded over hours it runs all the same, but seldom.
@@ -158,7 +160,7 @@ def analyze(
         options.udp_ports |= frozenset(udp_ports)
         analysis = Analysis(paths, options)
         tally = Tally()
-        found = chosen.choose(analysis.sessions(early=early), tally)
+        found = thresholds.apply(chosen.choose(analysis.sessions(early=early), tally), tally)
         first = next(
             found, None
         )  # reads until there is something to report: no report is begun that would be empty by mistake
@@ -186,7 +188,7 @@ def analyze(
     if not tally.seen and not sum(analysis.coverage.messages.values()):
         complain(*_nothing(analysis, paths))
         return EXIT_UNREADABLE
-    return EXIT_FINDINGS if tally.errors else 0
+    return EXIT_FINDINGS if tally.failing else 0
 
 
 def _no_match(text: str, seen: int) -> str:

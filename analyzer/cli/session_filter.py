@@ -39,7 +39,6 @@ class SessionFilter:
         for number, session in enumerate(sessions, 1):
             tally.seen = number
             if not self._terms or self.fits(number, session):
-                tally.shown += 1
                 yield number, session
 
 

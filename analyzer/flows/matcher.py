@@ -23,7 +23,8 @@ def match(flow: Flow, results: Mapping[str, Result], scope: Scope) -> tuple[list
         if overtaking is not None:
             result = late[step.id] = _late(flow, step, result, overtaking, results[overtaking.id], scope)
         frames = result.findings[0].frames if result.is_broken and result.findings else result.frames
-        steps.append(StepResult(step.id, step.rule.clause, result.status, frames, result.reason))
+        rule = step.rule
+        steps.append(StepResult(step.id, rule.clause, result.status, frames, result.reason, step.what, rule.interfaces))
     return steps, late
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from analyzer.model import CaptureInfo, Coverage
+from analyzer.findings import Severity, at_least
+from analyzer.model import CaptureInfo, Coverage, Verdict
 
 if TYPE_CHECKING:
     from analyzer.correlate.nodes import NodeTable
@@ -29,12 +31,28 @@ class Analysed(Protocol):
 
 @dataclass(slots=True)
 class Tally:
-    """How many sessions there are, and how many of them the report shows; complete once they are exhausted."""
+    """What a report shows in numbers; complete once its sessions are exhausted."""
 
     seen: int = 0
     shown: int = 0
-    errors: int = 0
-    "Findings of severity error in the sessions shown: none as long as nothing is checked."
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    "Of the sessions shown, as everything below."
+    severities: Counter[Severity] = field(default_factory=Counter)
+    "Findings that the report shows."
+    codes: Counter[tuple[Severity, str]] = field(default_factory=Counter)
+    "The same by severity and code."
+    failing: int = 0
+    "Findings that make the command fail."
+
+    def count(self, session: Session, *, fail_on: Severity | None = None) -> None:
+        """Count a session that is shown, with its findings; those from `fail_on` up make the command fail."""
+        self.shown += 1
+        self.verdicts[session.verdict] += 1
+        for finding in session.findings:
+            self.severities[finding.severity] += 1
+            self.codes[finding.severity, finding.code] += 1
+            if fail_on is not None and at_least(finding.severity, fail_on):
+                self.failing += 1
 
 
 @dataclass(slots=True)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analyzer.model import TimelineEntry
+from analyzer.report.lanes import Lanes
+from analyzer.report.marks import Marks
 from analyzer.report.paint import UNICODE, Glyphs, Paint
 from analyzer.report.printable import printable
 from analyzer.report.times import clock_time, date_of
@@ -68,8 +70,8 @@ def frames_text(frames: Sequence[int], ellipsis: str = "…") -> str:
     return text if len(text) <= MAX_FRAMES_WIDTH else f"{first}{ellipsis}{last}"
 
 
-def collapse(entries: Sequence[TimelineEntry]) -> Iterator[TimelineEntry | Hidden]:
-    """The entries with the middle of long MSRP runs taken together; what is not plain success always stays."""
+def collapse(entries: Sequence[TimelineEntry], marks: Marks | None = None) -> Iterator[TimelineEntry | Hidden]:
+    """The entries with the middle of long MSRP runs taken together; what is marked or no plain success always stays."""
     start = 0
     while start < len(entries):
         if entries[start].protocol != "msrp":
@@ -85,14 +87,14 @@ def collapse(entries: Sequence[TimelineEntry]) -> Iterator[TimelineEntry | Hidde
             yield from run
             continue
         yield from run[:RUN_HEAD]
-        yield from _middle(run[RUN_HEAD : len(run) - RUN_TAIL])
+        yield from _middle(run[RUN_HEAD : len(run) - RUN_TAIL], marks)
         yield from run[len(run) - RUN_TAIL :]
 
 
-def _middle(entries: Sequence[TimelineEntry]) -> Iterator[TimelineEntry | Hidden]:
+def _middle(entries: Sequence[TimelineEntry], marks: Marks | None) -> Iterator[TimelineEntry | Hidden]:
     plain: list[TimelineEntry] = []
     for entry in entries:
-        if is_plain(entry.summary):
+        if is_plain(entry.summary) and not (marks is not None and marks.marked(entry)):
             plain.append(entry)
             continue
         if plain:
@@ -123,8 +125,13 @@ class Ladder:
         self._paint = paint or Paint()
         self._glyphs = glyphs
 
-    def lines(self, entries: Sequence[TimelineEntry], *, everything: bool = False) -> Iterator[str]:
-        """Headings first; with `everything` no run of chat is taken together. Without entries there is nothing."""
+    def lines(
+        self, entries: Sequence[TimelineEntry], *, everything: bool = False, marks: Marks | None = None
+    ) -> Iterator[str]:
+        """Headings first; with `everything` no run of chat is taken together. Without entries there is nothing.
+
+        A line that fulfils a step of the flow or shows a finding is marked with its id, and never taken together.
+        """
         if not entries:
             return
         columns: dict[str, int] = {}
@@ -134,18 +141,25 @@ class Ladder:
                 if key not in columns:
                     columns[key] = len(columns)
                     heads.append(" ".join(filter(None, (printable(self._nodes.role(ip)), key))))
-        shown: list[TimelineEntry | Hidden] = list(entries) if everything else list(collapse(entries))
+        shown: list[TimelineEntry | Hidden] = list(entries) if everything else list(collapse(entries, marks))
         frames = [frames_text(each.frames, self._glyphs.ellipsis) for each in shown if isinstance(each, TimelineEntry)]
         left = max(5, *map(len, frames)) if frames else 5
-        gap = self._gap(len(columns), left, shown)
+        gap = self._gap(len(columns), left, shown, marks)
         if gap is None:
-            yield from self._list(shown, left)
+            yield from self._list(shown, left, marks)
         else:
-            yield from self._drawn(shown, columns, heads, left, gap)
+            yield from self._drawn(shown, columns, heads, left, gap, marks)
 
-    def _gap(self, nodes: int, left: int, shown: Iterable[TimelineEntry | Hidden]) -> int | None:
+    def _gap(self, nodes: int, left: int, shown: Iterable[TimelineEntry | Hidden], marks: Marks | None) -> int | None:
         """Columns between lifelines, or None when there are too many nodes to draw."""
-        longest = max(len(self._hidden(each)) - 7 if isinstance(each, Hidden) else len(each.summary) for each in shown)
+
+        def wanted(each: TimelineEntry | Hidden) -> int:
+            if isinstance(each, Hidden):
+                return len(self._hidden(each)) - 7
+            mark = self._mark(each, marks)[0]
+            return len(each.summary) + (len(mark) + 2 if mark else 0)
+
+        longest = max(map(wanted, shown))
         room = (
             self._width - left - 19 - 9
         )  # frame and time with two blanks each; the protocol with two blanks on both sides
@@ -157,18 +171,24 @@ class Ladder:
         return gap if gap >= NARROW else None
 
     def _drawn(
-        self, shown: Sequence[TimelineEntry | Hidden], columns: dict[str, int], heads: list[str], left: int, gap: int
+        self,
+        shown: Sequence[TimelineEntry | Hidden],
+        columns: dict[str, int],
+        heads: list[str],
+        left: int,
+        gap: int,
+        marks: Marks | None,
     ) -> Iterator[str]:
         paint, glyphs = self._paint, self._glyphs
-        area = (len(columns) - 1) * gap + 1
-        lanes = self._lanes(len(columns), gap).ljust(area)
+        drawn = Lanes(len(columns), gap, glyphs)
+        lanes = drawn.idle
         blank = " " * (left + 19)
         for index, head in enumerate(heads):
-            before = lanes[: index * gap]
+            before = drawn.before(index)
             lead = f"{'frame':>{left}}  {'time':<15}  " if index == 0 else blank
             yield paint("dim", lead + before) + paint("bold", self._cut(head, len(lead) + len(before)))
         arrows: dict[tuple[str, str], str] = {}
-        room = max(self._width - left - 19 - area - 2 - 7, SUMMARY_LEAST // 2)
+        room = max(self._width - left - 19 - drawn.width - 2 - 7, SUMMARY_LEAST // 2)
         day = ""
         for each in shown:
             if isinstance(each, Hidden):
@@ -182,15 +202,15 @@ class Ladder:
             keys = node_keys(each.flow)
             arrow = arrows.get(keys)
             if arrow is None:
-                arrow = arrows[keys] = self._arrow(columns[keys[0]], columns[keys[1]], len(columns), gap)
-            parts = self._wrapped(printable(each.summary), room)
+                arrow = arrows[keys] = drawn.arrow(columns[keys[0]], columns[keys[1]])
+            parts = self._summary(each, marks, room)
             frames = frames_text(each.frames, glyphs.ellipsis)
             name = paint(each.protocol, f"{protocol_name(each.protocol):<5}")
             yield f"{frames:>{left}}  {clock_time(each.time):<15}  {arrow}  {name}  {parts[0]}".rstrip()
             for part in parts[1:]:
                 yield f"{blank}{lanes}  {'':5}  {part}"
 
-    def _list(self, shown: Sequence[TimelineEntry | Hidden], left: int) -> Iterator[str]:
+    def _list(self, shown: Sequence[TimelineEntry | Hidden], left: int, marks: Marks | None) -> Iterator[str]:
         """Without lifelines, for more nodes than the width can hold."""
         yield self._paint("dim", f"{'frame':>{left}}  {'time':<15}  from, to, message")
         for each in shown:
@@ -200,29 +220,37 @@ class Ladder:
             name = self._paint(each.protocol, f"{protocol_name(each.protocol):<5}")
             frames = frames_text(each.frames, self._glyphs.ellipsis)
             ends = f"{self._named(each.flow.src_ip, each.flow.src)} > {self._named(each.flow.dst_ip, each.flow.dst)}"
-            yield f"{frames:>{left}}  {clock_time(each.time):<15}  {ends}  {name}  {printable(each.summary)}".rstrip()
+            what = "  ".join(filter(None, (printable(each.summary), self._mark(each, marks)[1])))
+            yield f"{frames:>{left}}  {clock_time(each.time):<15}  {ends}  {name}  {what}".rstrip()
 
     def _named(self, ip: str, end: str) -> str:
         return " ".join(filter(None, (printable(self._nodes.role(ip)), end)))
 
-    def _lanes(self, count: int, gap: int) -> str:
-        return (" " * (gap - 1)).join([self._glyphs.lane] * count)
+    def _summary(self, entry: TimelineEntry, marks: Marks | None, room: int) -> list[str]:
+        """What was said and what it fulfils or shows, wrapped; a mark that does not fit has a line of its own."""
+        parts = self._wrapped(printable(entry.summary), room)
+        plain, painted = self._mark(entry, marks)
+        if plain:
+            if len(parts[-1]) + 2 + len(plain) <= room:
+                parts[-1] += f"  {painted}"
+            else:
+                parts.append(painted)
+        return parts
 
-    def _arrow(self, source: int, target: int, count: int, gap: int) -> str:
-        glyphs = self._glyphs
-        cells = list(self._lanes(count, gap))
-        start, end = source * gap, target * gap
-        if start == end:
-            cells[start] = glyphs.itself
-            return "".join(cells)
-        low, high = min(start, end), max(start, end)
-        for at in range(low + 1, high):
-            cells[at] = glyphs.crossing if at % gap == 0 else glyphs.line
-        if start < end:
-            cells[start], cells[end - 1] = glyphs.from_left, glyphs.right
-        else:
-            cells[start], cells[end + 1] = glyphs.from_right, glyphs.left
-        return "".join(cells)
+    def _mark(self, entry: TimelineEntry, marks: Marks | None) -> tuple[str, str]:
+        """`✓ TCP-2 TCP-3`, `✗ OFFER-6`: plain, to be measured, and painted."""
+        if marks is None or not marks.marked(entry):
+            return "", ""
+        found = marks.findings(entry)
+        wrong = list(dict.fromkeys(each.code for each in found))
+        right = [each for each in marks.steps(entry) if each not in wrong]
+        words = []
+        if right:
+            words.append(("ok", f"{self._glyphs.good} {' '.join(right)}"))
+        if wrong:
+            words.append((found[0].severity.value, f"{self._glyphs.bad} {' '.join(wrong)}"))
+        plain = "  ".join(text for _, text in words)
+        return plain, "  ".join(self._paint(style, text) for style, text in words)
 
     def _hidden(self, hidden: Hidden) -> str:
         frames = [frame for entry in hidden.entries for frame in entry.frames]

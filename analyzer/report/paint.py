@@ -10,6 +10,13 @@ _CODES = {
     "ok": "32",
     "warnings": "33",
     "failed": "1;31",
+    "missing": "1;31",
+    "late": "1;31",
+    "not observable": "2",
+    "not applicable": "2",
+    "error": "1;31",
+    "warning": "33",
+    "info": "36",
     "incomplete": "33",
     "sip": "36",
     "h248": "35",
@@ -44,7 +51,11 @@ class Glyphs:
     itself: str = "●"
     ellipsis: str = "…"
     rule: str = "─"
+    good: str = "✓"
+    bad: str = "✗"
+    unknown: str = "?"
+    idle: str = "·"
 
 
 UNICODE = Glyphs()
-ASCII = Glyphs("|", "|", "|", "-", "+", ">", "<", "o", "...", "-")
+ASCII = Glyphs("|", "|", "|", "-", "+", ">", "<", "o", "...", "-", "+", "x", "?", ".")

@@ -5,11 +5,13 @@ Keys, message bodies and subscriber identities stay out unless asked for; a subs
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from analyzer.findings import Finding, Result, Status, StepResult, was_held
 from analyzer.identities import masked_identity, masked_path
 from analyzer.model import CaptureInfo, Coverage, TimelineEntry
+from analyzer.report.marks import with_steps
 from analyzer.report.times import day_and_second, iso_time
 from analyzer.report.wireshark_filter import wireshark_filter
 
@@ -75,11 +77,11 @@ def conference_record(conference: Conference) -> Record:
 
 def session_record(session: Session, nodes: NodeTable, *, identities: bool = False) -> Record:
     """One session of the contract."""
-    entries = session.entries()
+    entries = with_steps(session.entries(), session.steps)
     return {
         "id": session.id,
         "kind": session.kind,
-        "flow": None,
+        "flow": session.flow,
         "verdict": session.verdict.value,
         "state": session.state,
         "first": iso_time(session.first),
@@ -127,10 +129,47 @@ def session_record(session: Session, nodes: NodeTable, *, identities: bool = Fal
         "links": [
             {"to": link.to, "reason": link.reason, "confidence": link.confidence.value} for link in session.links
         ],
-        "steps": [],
-        "findings": [],
+        "steps": [step_record(step, session.results) for step in session.steps],
+        "findings": [finding_record(finding) for finding in session.findings],
+        "checks": {code: result.status for code, result in session.results.items() if was_held(result)},
+        "not_observable": {
+            code: result.reason for code, result in session.results.items() if result.status is Status.NOT_OBSERVABLE
+        },
         "timeline": entry_records(entries, nodes),
         "wireshark_filter": wireshark_filter(session, entries),
+    }
+
+
+def step_record(step: StepResult, results: Mapping[str, Result]) -> Record:
+    """One step of the flow; a broken one that only follows from something else says from what."""
+    return {
+        "id": step.id,
+        "clause": step.clause,
+        "status": step.status,
+        "frames": step.frames,
+        "reason": step_reason(step, results) or None,
+    }
+
+
+def step_reason(step: StepResult, results: Mapping[str, Result]) -> str:
+    """Why it is not observable or not applicable, or from what its failure follows."""
+    result = results.get(step.id)
+    return step.reason or (result.reason if result is not None else "")
+
+
+def finding_record(finding: Finding) -> Record:
+    """One finding."""
+    return {
+        "code": finding.code,
+        "clause": finding.clause,
+        "severity": finding.severity,
+        "message": finding.message,
+        "frames": finding.frames,
+        "expected": finding.expected,
+        "actual": finding.actual,
+        "hint": finding.hint,
+        "confidence": finding.confidence,
+        "causes": finding.causes,
     }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tabulate import tabulate
 
 from analyzer.identities import masked_identity
+from analyzer.report.findings_text import counted
 from analyzer.report.ladder import protocol_name
 from analyzer.report.paint import Paint
 from analyzer.report.printable import printable
@@ -62,7 +63,7 @@ def session_table(
         row = [
             str(number),
             glue.join((session.id, paint("dim", session.kind), *conference)),
-            glue.join((verdict, cell([printable(session.state)], most_columns["state"]))),
+            glue.join((verdict, cell([*counted(session.findings), printable(session.state)], most_columns["state"]))),
             cell([*when, duration_text(session.last - session.first)]),
             cell(people, most_columns["people"]),
             cell([message_text(entries)], most_columns["messages"]).replace(NO_BREAK, " "),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from analyzer.identities import masked_path
 from analyzer.model import Confidence
 from analyzer.report.coverage_text import number_of
-from analyzer.report.paint import Paint
+from analyzer.report.findings_text import check_lines, finding_lines, step_lines
+from analyzer.report.paint import UNICODE, Glyphs, Paint
 from analyzer.report.printable import printable
 from analyzer.report.session_list import participant_texts
 from analyzer.report.times import duration_text, moment
@@ -32,10 +33,15 @@ def session_lines(
     conference: int,
     paint: Paint,
     *,
+    glyphs: Glyphs = UNICODE,
     width: int = 100,
     identities: bool = False,
+    everything: bool = False,
 ) -> Iterator[str]:
-    """The header of a session, every text from the capture made printable; only the Wireshark filter is not wrapped."""
+    """What is said of a session before its ladder: what went wrong, what it is made of, and its flow step by step.
+
+    Every text from the capture is made printable; only the Wireshark filter is not wrapped.
+    """
     title = paint("bold", f"Session {number}  {session.id}")
     verdict = paint(session.verdict.value, session.verdict.value)
     state = printable(session.state)
@@ -44,6 +50,7 @@ def session_lines(
     yield f"{title}  {session.kind}  {verdict}" + (f": {state}" if fits else "")
     if not fits:
         yield from _wrapped("state", state, width)
+    yield from finding_lines(session, entries, nodes, paint, glyphs, width)
     when = f"{moment(session.first)}, {duration_text(session.last - session.first)}"
     yield from _wrapped("time", when + (f", conference {conference}" if conference else ""), width)
     people = participant_texts(session, nodes, identities=identities)
@@ -58,6 +65,8 @@ def session_lines(
         for line in _wrapped("", f"  {link.confidence.value}: {printable(link.reason)}", width):
             yield line.replace(link.confidence.value, sure, 1)
         heading = ""
+    yield from step_lines(session, paint, glyphs, width)
+    yield from check_lines(session, width, everything=everything)
     found = wireshark_filter(session, entries)
     if found:
         yield f"{_heading('Wireshark')}{printable(found)}"

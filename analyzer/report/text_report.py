@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from analyzer.report import Report
 from analyzer.report.coverage_text import capture_lines, coverage_lines
+from analyzer.report.findings_text import summary_line
 from analyzer.report.ladder import Ladder
+from analyzer.report.marks import Marks
 from analyzer.report.paint import ASCII, UNICODE, Glyphs, Paint
 from analyzer.report.printable import printable
 from analyzer.report.session_list import conference_table, session_table
@@ -62,16 +64,21 @@ def _lines(report: Report, chosen: Sequence[tuple[int, Session]], paint: Paint, 
             analysis.nodes,
             conference,
             paint,
+            glyphs=glyphs,
             width=report.width,
             identities=report.identities,
+            everything=report.verbosity > 0,
         )
         if entries:
             yield ""
-        yield from ladder.lines(entries, everything=report.verbosity > 0)
+        yield from ladder.lines(entries, everything=report.verbosity > 0, marks=Marks.of(session))
     yield ""
     yield paint("dim", glyphs.rule * report.width)
     yield paint("bold", "Coverage")
     yield from coverage_lines(analysis.coverage, paint, everything=report.verbosity > 0)
+    if chosen:
+        yield ""
+        yield summary_line([session for _, session in chosen], paint)
 
 
 def _title(report: Report, shown: int) -> str:

@@ -80,7 +80,7 @@ def test_only_numbers_need_the_order() -> None:
 def test_tally() -> None:
     tally = Tally()
     assert len(list(SessionFilter("2").choose(SESSIONS, tally))) == 1
-    assert (tally.seen, tally.shown) == (3, 1)
+    assert tally.seen == 3
 
 
 @pytest.mark.parametrize("text", [",", " ", ", ,"])

@@ -14,6 +14,16 @@ from analyzer.conversations.sip_call import SipDigest
 from analyzer.correlate.nodes import NodeTable
 from analyzer.correlate.session import Conference, Participant, Session
 from analyzer.correlate.timeline import pack
+from analyzer.findings import (
+    ELSEWHERE,
+    Finding,
+    Result,
+    Severity,
+    Status,
+    StepResult,
+    not_applicable,
+    not_observable,
+)
 from analyzer.model import CaptureInfo, Confidence, Coverage, Gap, Link, TimelineEntry, Undecoded, Verdict
 from analyzer.transport.flow import Flow
 
@@ -162,3 +172,45 @@ def dial_in_analysis(chat: int = 3) -> HandMade:
         coverage=coverage,
         conferences=[Conference("c-0011223344", "sip:chat-17@conf.example.net", [session.id])],
     )
+
+
+def broken_dial_in() -> Session:
+    """The call of `dial_in(20)` with findings of every severity, and a flow in which every status occurs."""
+    session = dial_in(20)
+    session.verdict = Verdict.FAILED
+    session.flow = "tcp-dial-in"
+    clause = "TS 23.333 clause 6.2.20.1 step"
+    session.steps = [
+        StepResult("TCP-1", f"{clause} 1", Status.OK, (1, 2), "", "INVITE, SDP offer", ("sip",)),
+        StepResult("TCP-2", f"{clause} 2", Status.OK, (5, 6), "", "Reserve And Configure", ("h248",)),
+        StepResult("TCP-3", f"{clause} 3", Status.MISSING, (5,), "", "Events: TCP set-up failure", ("h248",)),
+        StepResult("TCP-5", f"{clause} 5", Status.FAILED, (9,), "", "TCP SYN", ("tcp",)),
+        StepResult("TCP-6", f"{clause} 6", Status.LATE, (6, 7), "", "SDP answer", ("sip", "h248")),
+        StepResult("TCP-7", f"{clause} 7", Status.NOT_OBSERVABLE, (), "no final response in the capture"),
+        StepResult("TCP-F", f"{clause} 2-4", Status.NOT_APPLICABLE, (), "no TCP set-up by the MRFP failed"),
+    ]
+    session.findings = [
+        Finding(
+            "TCP-6",
+            f"{clause} 6",
+            Severity.ERROR,
+            "The answer came 3 ms before the Add reply.",
+            (6, 7),
+            "the answer after the reply",
+            "the answer 3.0 ms earlier",
+            "See what the MRFC acted on.",
+            Confidence.LIKELY,
+            ("TCP-5",),
+        ),
+        Finding("TCP-3", f"{clause} 3", Severity.ERROR, "No event was asked for.", (5,), "an event", "none", "Ask."),
+        Finding("SEND-4", "TS 23.333", Severity.WARNING, "No a=msrp-cema.", (1, 2), "a=msrp-cema", "none", "Add it."),
+        Finding("GEN-3", "TS 23.333", Severity.INFO, "No statistics.", (30,), "statistics", "none", "Switch them on."),
+    ]
+    session.results = {
+        "OFFER-1": Result(Status.OK, frames=(5,)),
+        "MRFP-1": not_observable("no H.248 reply in the capture"),
+        "GEN-4": ELSEWHERE,
+        "SEND-4": Result(Status.FAILED, findings=(session.findings[2],)),
+        "TCP-5": not_applicable("follows from TCP-6"),
+    }
+    return session

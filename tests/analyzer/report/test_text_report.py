@@ -82,6 +82,8 @@ Coverage
                203.0.113.5:28563 > 198.51.100.7:7394: 1460 octets missing before frame 44
   unlinked   1 H.248 in no session
                frame 3: h248 AuditValue ROOT
+
+1 session: 1 ok; no findings.
 """
 
 
