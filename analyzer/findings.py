@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from analyzer.model import Confidence
 
@@ -109,11 +110,13 @@ class StepResult:
 OK = Result(Status.OK)
 
 
+@lru_cache(maxsize=1024)
 def not_observable(reason: str) -> Result:
     """The capture does not hold what would prove or break the rule."""
     return Result(Status.NOT_OBSERVABLE, reason)
 
 
+@lru_cache(maxsize=1024)
 def not_applicable(reason: str) -> Result:
     """The session gives no occasion for the rule."""
     return Result(Status.NOT_APPLICABLE, reason)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from analyzer.checks.rule import Rule
 from analyzer.correlate.nodes import NodeTable
 from analyzer.correlate.session import Session
 from analyzer.evidence import Evidence, Scope
-from analyzer.findings import ELSEWHERE, NOT_IN_FLOW, Finding, Result, Severity, not_applicable
+from analyzer.findings import BROKEN, Finding, Result, Severity, not_applicable
 from analyzer.flows.flow import Flow
 from analyzer.flows.matcher import match
 from analyzer.model import Verdict
 from analyzer.profile import DEFAULT_PROFILE, Profile
+
+Results = dict[str, Result]
+Held = tuple[str, Callable[[Evidence], Result]]
+"""A code and the function of its rule."""
+
+_ELSEWHERE = not_applicable("no rule of this kind of session")
+_NOT_IN_FLOW = not_applicable("a step of a flow that this session does not follow")
 
 
 class Judge:
@@ -37,41 +44,68 @@ class Judge:
             flow.id: [step.rule for step in flow.steps if chosen(step.rule.code) and step.rule not in self._checks]
             for flow in self.flows
         }
-        self._by_kind: dict[str, tuple[list[Rule], dict[str, Result]]] = {}
-
-    @property
-    def rules(self) -> list[Rule]:
-        """Every rule that is held against sessions, checks first."""
-        found = {rule.code: rule for rule in self._checks}
-        for rules in self._steps.values():
-            found.update({rule.code: rule for rule in rules})
-        return list(found.values())
+        self.rules: dict[str, Rule] = {rule.code: rule for rule in self._checks}
+        "Every rule that is held against sessions by its code, checks first."
+        for own in self._steps.values():
+            self.rules.update({rule.code: rule for rule in own})
+        self._usual: dict[tuple[str, str], tuple[list[Held], Results]] = {}
 
     def judge(self, session: Session, nodes: NodeTable, scope: Scope) -> None:
         """Fill in the session's flow, steps, results, findings and verdict."""
-        rules, results = self._rules_for(session.kind)
         evidence = Evidence(session, nodes, scope, self.profile)
-        results = dict(results)
         flow = next((each for each in self.flows if each.applies(evidence)), None)
-        own = self._steps[flow.id] if flow is not None else []
-        by_code = {rule.code: rule for rule in (*rules, *own)}
-        for rule in by_code.values():
-            results[rule.code] = rule.judge(evidence)
+        rules, usual = self._rules_for(session.kind, flow)
+        results = dict(usual)
+        broken = False
+        for code, judge in rules:
+            result = results[code] = judge(evidence)
+            broken = broken or result.status in BROKEN
         if flow is not None:
             session.flow = flow.id
             session.steps, late = match(flow, results, scope)
-            results.update(late)
-        session.results, session.findings = _told_once(results, by_code)
-        session.verdict = verdict(session.verdict, session.findings)
+            if late:
+                results.update(late)
+                broken = True
+        session.results = results
+        if broken:
+            session.findings = self._told_once(results)
+            session.verdict = verdict(session.verdict, session.findings)
 
-    def _rules_for(self, kind: str) -> tuple[list[Rule], dict[str, Result]]:
-        known = self._by_kind.get(kind)
+    def _rules_for(self, kind: str, flow: Flow | None) -> tuple[list[Held], Results]:
+        """The rules for a kind of session in a flow, and the results of all others."""
+        key = kind, flow.id if flow is not None else ""
+        known = self._usual.get(key)
         if known is None:
-            rules = [rule for rule in self._checks if kind in rule.kinds]
-            results = {rule.code: ELSEWHERE for rule in self._checks}
-            results.update({rule.code: NOT_IN_FLOW for own in self._steps.values() for rule in own})
-            known = self._by_kind[kind] = rules, results
+            rules = {rule.code: rule.judge for rule in self._checks if kind in rule.kinds}
+            if flow is not None:
+                rules.update({rule.code: rule.judge for rule in self._steps[flow.id]})
+            results = {code: _ELSEWHERE if rule in self._checks else _NOT_IN_FLOW for code, rule in self.rules.items()}
+            known = self._usual[key] = list(rules.items()), results
         return known
+
+    def _told_once(self, results: Results) -> list[Finding]:
+        """One fact, one finding: what follows from a more specific broken rule is named there and not told again."""
+        broken = [code for code, result in results.items() if result.status in BROKEN]
+        cause_of = {code: self._cause(code, broken) for code in broken}
+        findings: list[Finding] = []
+        for code in broken:
+            if cause_of[code] != code:
+                results[code] = not_applicable(f"follows from {cause_of[code]}")
+                continue
+            follow = tuple(each for each, cause in cause_of.items() if cause == code and each != code)
+            findings.extend(replace(each, causes=follow) if follow else each for each in results[code].findings)
+        findings.sort(key=lambda each: (_RANK[each.severity], each.frames, each.code))
+        return findings
+
+    def _cause(self, code: str, broken: list[str]) -> str:
+        """The rule that this one yields to in the end; itself where nothing more specific is broken."""
+        seen = {code}
+        while True:
+            more = next((each for each in self.rules[code].yields_to if each in broken), None)
+            if more is None or more in seen:
+                return code
+            seen.add(more)
+            code = more
 
 
 class _Chosen:
@@ -86,37 +120,6 @@ class _Chosen:
         return (not self._select or upper.startswith(self._select)) and not (
             self._ignore and upper.startswith(self._ignore)
         )
-
-
-def _told_once(results: dict[str, Result], rules: Mapping[str, Rule]) -> tuple[dict[str, Result], list[Finding]]:
-    """One fact, one finding: what only follows from a more specific broken rule is named there and not told again."""
-    broken = [code for code, result in results.items() if result.is_broken]
-    if not broken:
-        return results, []
-    cause_of = {code: _cause(code, broken, rules) for code in broken}
-    findings: list[Finding] = []
-    for code in broken:
-        if cause_of[code] != code:
-            continue
-        follow = tuple(each for each, cause in cause_of.items() if cause == code and each != code)
-        findings.extend(replace(finding, causes=follow) if follow else finding for finding in results[code].findings)
-    for code, cause in cause_of.items():
-        if cause != code:
-            results[code] = not_applicable(f"follows from {cause}")
-    findings.sort(key=lambda each: (_RANK[each.severity], each.frames, each.code))
-    return results, findings
-
-
-def _cause(code: str, broken: list[str], rules: Mapping[str, Rule]) -> str:
-    """The rule that this one yields to in the end; itself where nothing more specific is broken."""
-    seen = {code}
-    while True:
-        rule = rules.get(code)
-        more = next((each for each in rule.yields_to if each in broken), None) if rule is not None else None
-        if more is None or more in seen:
-            return code
-        seen.add(more)
-        code = more
 
 
 _RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}

@@ -67,8 +67,14 @@ class Descriptor:
     path: tuple[str, ...] = ()
     "The URIs of `a=path`, also those with `$`."
     setup: str = ""
-    end: MediaEnd | None = None
-    "The same as an announced end; None when there is no `m=` line."
+    _end: MediaEnd | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def end(self) -> MediaEnd | None:
+        """The same as an announced end; None when there is no `m=` line."""
+        if self._end is None:
+            self._end = next(iter(announced_ends(self.octets)), None)
+        return self._end
 
     @property
     def is_empty(self) -> bool:
@@ -92,25 +98,26 @@ class Descriptor:
 def read_descriptor(octets: bytes) -> Descriptor:
     """Read the first session description of a Local or Remote descriptor."""
     found = Descriptor(octets)
-    text = octets.decode("utf-8", "surrogateescape")
-    seen_media = False
-    for line in text.split("\n"):
-        kind, value = line[:2], line[2:].strip()
-        if kind == "c=" and (not found.address or seen_media):
-            words = value.split()
-            found.address = words[2].partition("/")[0] if len(words) > 2 else ""
+    session_address = address = ""
+    for line in octets.decode("utf-8", "surrogateescape").split("\n"):
+        kind = line[:2]
+        if kind == "a=":
+            if line.startswith("a=path:"):
+                found.path = found.path or tuple(line[7:].split())
+            elif line.startswith("a=setup:"):
+                found.setup = found.setup or line[8:].strip().lower()
+        elif kind == "c=":
+            words = line.split()
+            told = words[2].partition("/")[0] if len(words) > 2 else ""
+            if found.proto or found.port:
+                address = address or told
+            else:
+                session_address = session_address or told
         elif kind == "m=":
-            if seen_media:
+            if found.proto or found.port:
                 break
-            seen_media = True
-            words = value.split()
+            words = line.split()
             found.port = words[1].partition("/")[0] if len(words) > 1 else ""
             found.proto = words[2] if len(words) > 2 else ""
-        elif kind == "a=":
-            name, _, rest = value.partition(":")
-            if name == "path" and not found.path:
-                found.path = tuple(rest.split())
-            elif name == "setup" and not found.setup:
-                found.setup = rest.strip().lower()
-    found.end = next(iter(announced_ends(octets)), None)
+    found.address = address or session_address
     return found

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from functools import cached_property
 
 from analyzer.conversations.connection import Connection, ConnectionPart
 from analyzer.conversations.h248_termination import Termination
@@ -20,6 +19,7 @@ from analyzer.correlate.roles import bare_address
 from analyzer.correlate.session import Session
 from analyzer.evidence.announced import Announced, msrp_of
 from analyzer.evidence.gateway import Order, orders
+from analyzer.evidence.lazy import lazy
 from analyzer.evidence.scope import Scope
 from analyzer.profile import Profile
 from dissectors.errors import DecodeError
@@ -49,12 +49,12 @@ class Evidence:
 
     # ------------------------------------------------------------------ SIP and SDP
 
-    @cached_property
+    @lazy
     def facts(self) -> CallFacts | None:
         """The SIP call, if there is one."""
         return self.session.call.facts if self.session.call is not None else None
 
-    @cached_property
+    @lazy
     def exchange(self) -> Exchange | None:
         """The exchange that set the MSRP stream up: accepted, else answered, else offered."""
         if self.facts is None:
@@ -68,13 +68,13 @@ class Evidence:
         accepted = [each for each in answered if each.confirmed]
         return next(iter(accepted or answered or found[-1:]), None)
 
-    @cached_property
+    @lazy
     def offer(self) -> Announced | None:
         """The MSRP stream as offered, in the copy nearest to the MRFC."""
         exchange = self.exchange
         return self._nearest(exchange.offer, exchange.offer_copies) if exchange is not None else None
 
-    @cached_property
+    @lazy
     def answer(self) -> Announced | None:
         """The MSRP stream as answered, likewise."""
         exchange = self.exchange
@@ -90,7 +90,7 @@ class Evidence:
                     return msrp_of(each)
         return msrp_of(first)
 
-    @cached_property
+    @lazy
     def mrfc_address(self) -> str:
         """The IP address from which the MRFC speaks SIP, or empty."""
         facts = self.facts
@@ -104,7 +104,7 @@ class Evidence:
                     return address
         return ""
 
-    @cached_property
+    @lazy
     def side(self) -> Side:
         """What the MRFC does: told by who is the focus, else by whose SDP the MRFP was given."""
         facts, exchange = self.facts, self.exchange
@@ -162,7 +162,7 @@ class Evidence:
 
     # ------------------------------------------------------------------ H.248
 
-    @cached_property
+    @lazy
     def is_border(self) -> bool:
         """A border gateway (IMS-AGW, TrGW) serves this leg: both of its sides belong to the call."""
         if self.session.border:
@@ -172,7 +172,7 @@ class Evidence:
             return True
         return any(self.nodes.role(bare_address(life.controller)) == Role.IMS_ALG for life in self.session.terminations)
 
-    @cached_property
+    @lazy
     def mrfp(self) -> Termination | None:
         """The MRFP's termination of this participant."""
         if self.is_border:
@@ -189,17 +189,17 @@ class Evidence:
                 best, best_score = life, score
         return best
 
-    @cached_property
+    @lazy
     def orders(self) -> list[Order]:
         """What the MRFC asked of the MRFP about its media, in order of time."""
         return orders(self.mrfp) if self.mrfp is not None else []
 
-    @cached_property
+    @lazy
     def reserve(self) -> Order | None:
         """The command that made the termination (Reserve, or Reserve And Configure)."""
         return next((each for each in self.orders if each.name == CommandName.ADD), None)
 
-    @cached_property
+    @lazy
     def configure(self) -> Order | None:
         """The command that gave the MRFP the UE's end: the first with a Remote that says something.
 
@@ -207,7 +207,7 @@ class Evidence:
         """
         return next((each for each in self.orders if each.remote is not None and not each.remote.is_empty), None)
 
-    @cached_property
+    @lazy
     def allocated(self) -> Order | None:
         """The command whose reply gave a local MSRP URI: the MRFP's address, port and session-id."""
         for each in self.orders:
@@ -236,12 +236,12 @@ class Evidence:
 
     # ------------------------------------------------------------------ TCP
 
-    @cached_property
+    @lazy
     def connection_parts(self) -> list[ConnectionPart]:
         """Its media connections in order of time, tries that failed included."""
         return sorted(self.session.connections, key=lambda part: part.connection.started)
 
-    @cached_property
+    @lazy
     def connection(self) -> Connection | None:
         """The connection of its MSRP: the first that carried it or was set up, else the last try."""
         parts = self.connection_parts
@@ -259,7 +259,7 @@ class Evidence:
             return "" if flow.src_ip in self._our_addresses else "UE"
         return "MRFP" if flow.src_ip in self._our_addresses else ""
 
-    @cached_property
+    @lazy
     def _our_places(self) -> set[tuple[str, int]]:
         ends = [self.ours.end] if self.ours is not None else []
         ends += [end for side, end in self.mrfp.ends() if side == "local"] if self.mrfp is not None else []
@@ -270,7 +270,7 @@ class Evidence:
                 places.add(place)
         return places
 
-    @cached_property
+    @lazy
     def _our_addresses(self) -> set[str]:
         return {address for address, _ in self._our_places}
 

@@ -8,7 +8,7 @@ a step that needs another's result comes after it. The order of independent step
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from analyzer.checks.rule import Rule
 from analyzer.evidence import Evidence
@@ -49,3 +49,9 @@ class Flow:
     "Is this the flow that a session should follow?"
     notes: tuple[str, ...] = ()
     "What the figure leaves open, in a sentence each."
+    followers: tuple[tuple[Step, tuple[Step, ...]], ...] = field(init=False, repr=False)
+    "Every step with those that need its result."
+
+    def __post_init__(self) -> None:
+        followers = tuple((step, tuple(each for each in self.steps if step.id in each.after)) for step in self.steps)
+        object.__setattr__(self, "followers", followers)

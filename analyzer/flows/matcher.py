@@ -11,35 +11,30 @@ from analyzer.flows.flow import Flow, Step
 TOLERANCE_NS = 2_000_000
 "Packets may be captured up to a millisecond out of order, so two of them may seem exchanged by twice that."
 
+_NOT_SELECTED = not_applicable("not selected")
+
 
 def match(flow: Flow, results: Mapping[str, Result], scope: Scope) -> tuple[list[StepResult], dict[str, Result]]:
     """The steps of a flow from the results of their rules, and the results that order changed to `late`."""
     steps: list[StepResult] = []
     late: dict[str, Result] = {}
-    for step in flow.steps:
-        followers = [each for each in flow.steps if step.id in each.after]
-        result = results.get(step.id) or not_applicable("not selected")
-        overtaking = _overtaking(result, followers, results)
-        if overtaking is not None:
-            result = late[step.id] = _late(flow, step, result, overtaking, results[overtaking.id], scope)
-        frames = result.findings[0].frames if result.is_broken and result.findings else result.frames
+    for step, followers in flow.followers:
         rule = step.rule
-        steps.append(StepResult(step.id, rule.clause, result.status, frames, result.reason, step.what, rule.interfaces))
+        result = results.get(rule.code) or _NOT_SELECTED
+        if followers and result.end and result.status is Status.OK:
+            overtaking = _overtaking(result, followers, results)
+            if overtaking is not None:
+                result = late[rule.code] = _late(flow, step, result, overtaking, results[overtaking.id], scope)
+        frames = result.findings[0].frames if result.findings else result.frames
+        steps.append(StepResult(rule.code, rule.clause, result.status, frames, result.reason))
     return steps, late
 
 
-def _overtaking(result: Result, followers: list[Step], results: Mapping[str, Result]) -> Step | None:
+def _overtaking(result: Result, followers: tuple[Step, ...], results: Mapping[str, Result]) -> Step | None:
     """A step that needs this one's result and was there clearly before it."""
-    if result.status is not Status.OK or not result.end:
-        return None
     for follower in followers:
-        theirs = results.get(follower.id)
-        if (
-            theirs is not None
-            and theirs.status is Status.OK
-            and theirs.begin
-            and theirs.begin < result.end - TOLERANCE_NS
-        ):
+        theirs = results.get(follower.rule.code)
+        if theirs is not None and theirs.status is Status.OK and 0 < theirs.begin < result.end - TOLERANCE_NS:
             return follower
     return None
 
