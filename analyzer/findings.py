@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from analyzer.model import Confidence
 
@@ -70,9 +71,8 @@ class Finding:
     "Codes of rules that are broken only because this one is: told here, not again."
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What one rule says of one session."""
+class Result(NamedTuple):
+    """What one rule says of one session; a tuple, since there are dozens of them for every session of a capture."""
 
     status: Status
     reason: str = ""
@@ -90,8 +90,7 @@ class Result:
         return self.status in BROKEN
 
 
-@dataclass(frozen=True, slots=True)
-class StepResult:
+class StepResult(NamedTuple):
     """One step of the flow that a session follows."""
 
     id: str

@@ -9,7 +9,7 @@ from analyzer.checks.rule import Rule
 from analyzer.correlate.nodes import NodeTable
 from analyzer.correlate.session import Session
 from analyzer.evidence import Evidence, Scope
-from analyzer.findings import BROKEN, Finding, Result, Severity, not_applicable
+from analyzer.findings import Finding, Result, Severity, not_applicable
 from analyzer.flows.flow import Flow
 from analyzer.flows.matcher import match
 from analyzer.model import Verdict
@@ -59,7 +59,8 @@ class Judge:
         broken = False
         for code, judge in rules:
             result = results[code] = judge(evidence)
-            broken = broken or result.status in BROKEN
+            if result.findings:
+                broken = True
         if flow is not None:
             session.flow = flow.id
             session.steps, late = match(flow, results, scope)
@@ -85,7 +86,7 @@ class Judge:
 
     def _told_once(self, results: Results) -> list[Finding]:
         """One fact, one finding: what follows from a more specific broken rule is named there and not told again."""
-        broken = [code for code, result in results.items() if result.status in BROKEN]
+        broken = [code for code, result in results.items() if result.findings]
         cause_of = {code: self._cause(code, broken) for code in broken}
         findings: list[Finding] = []
         for code in broken:

@@ -5,7 +5,7 @@ Without `a=msrp-cema` it is the first entry of `a=path`, with it the `c=` and `m
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+import re
 
 from analyzer.checks.rule import Rule
 from analyzer.conversations.media import plain_address
@@ -67,9 +67,9 @@ def _text(place: tuple[str, int]) -> str:
     return f"{address} port {port}"
 
 
+_match_address = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]*").fullmatch
+"Enough to tell an address from a host name."
+
+
 def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
+    return _match_address(text) is not None

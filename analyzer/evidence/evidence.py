@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import lru_cache
 
 from analyzer.conversations.connection import Connection, ConnectionPart
 from analyzer.conversations.h248_termination import Termination
@@ -282,6 +283,7 @@ class Evidence:
         return None
 
 
+@lru_cache(maxsize=4096)
 def place_of(uri: str) -> tuple[str, int] | None:
     """Host and port of an MSRP URI, spelled as packets spell them; None when it cannot be read or has no port."""
     try:
