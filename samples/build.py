@@ -1,4 +1,7 @@
-"""Build `capture.pcapng` of every scenario, or of the named ones: `python -m samples.build [NAME...] [--check]`."""
+"""Build `capture.pcapng` of every scenario, or of the named ones: `python -m samples.build [NAME...] [--check]`.
+
+The captures of fault twins are not kept under version control: a twin is its description.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,11 @@ from samples.pcapng import encode
 from samples.scenario import Scenario, ScenarioError
 
 FOLDER = Path(__file__).resolve().parent
+
+
+def is_twin(name: str) -> bool:
+    """Is this folder a fault twin, or a good variant, of another scenario?"""
+    return "--" in name
 
 
 def packets(description: Path) -> tuple[Scenario, list[Packet]]:
@@ -44,6 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
             return 2
         if target.exists() and target.read_bytes() == data:
             print(f"{name}: {len(data)} octets, unchanged")
+            continue
+        if options.check and is_twin(name) and not target.exists():
+            print(f"{name}: {len(data)} octets, not built")
             continue
         stale += 1
         if not options.check:

@@ -109,7 +109,8 @@ class Builder:
         key = frozenset((_end(client), _end(server)))
         if step.do in ("connect", "refused", "unanswered"):
             ends = (_end(client), _end(server))
-            self._connections[key] = _Connection({end: crc32(f"{step.name} {end}".encode()) for end in ends})
+            sequence = {end: crc32(f"{step.name} {end}".encode()) for end in ends}
+            self._connections[key] = _Connection(sequence, last=at)
         there, here = at + server[0].delay, at + server[0].delay + client[0].delay
         match step.do:
             case "connect":

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from analyzer.conversations.connection import Connection, ConnectionPart
 from analyzer.conversations.h248_termination import Termination
-from analyzer.conversations.media import MediaEnd, plain_address
+from analyzer.conversations.media import plain_address
 from analyzer.conversations.offer_answer import Described, Exchange
 from analyzer.conversations.sip_call import CallFacts
 from analyzer.correlate.nodes import NodeTable, Role
@@ -217,11 +217,13 @@ class Evidence:
                 return each
         return None
 
-    @property
-    def allocated_end(self) -> MediaEnd | None:
-        """The MRFP's end as it said in that reply."""
-        order = self.allocated
-        return order.replied_local.end if order is not None and order.replied_local is not None else None
+    @lazy
+    def replied(self) -> Order | None:
+        """The command whose reply gave the MRFP's own end, with a path or without, else the Add if it has a reply."""
+        for each in self.orders:
+            if each.replied_local is not None and each.replied_local.end is not None:
+                return each
+        return self.reserve if self.reserve is not None and self.reserve.reply is not None else None
 
     @property
     def orders_incomplete(self) -> str:

@@ -25,6 +25,8 @@ TIMEOUT_GRACE_NS = 130_000_000_000
 
 def tcp_failure_notified(rule: Rule, evidence: Evidence) -> Result:
     """The Notify that TCP-3 asked for, after the MRFP's TCP set-up failed."""
+    if not evidence.connection_parts:
+        return not_observable("no TCP connection between the announced ends in the capture")
     failed = _failed(evidence)
     if failed is None:
         return not_applicable("no TCP set-up by the MRFP failed")

@@ -28,6 +28,8 @@ class Step:
     after: tuple[str, ...] = ()
     "Rows whose result it needs."
     optional: bool = False
+    too_early: tuple[str, ...] = ()
+    "Rules that tell it when it comes before all else, so that nothing is called late for it."
 
     @property
     def id(self) -> str:

@@ -175,12 +175,13 @@ def answer_of_mrfc(rule: Rule, evidence: Evidence) -> Result:
             expected="a=setup:active",
             actual=told,
         )
-    given = evidence.allocated_end
-    if given is not None:
+    order = evidence.replied
+    if order is None:
+        return not_observable(evidence.orders_incomplete or "the MRFP's reply to the Add was not captured")
+    given = order.replied_local.end if order.replied_local is not None else None
+    if given is not None and given.address and answer.end.address:
         same_port = answer.end.port in (given.port, DISCARD)
-        if given.address and answer.end.address and (answer.end.address != given.address or not same_port):
-            order = evidence.allocated
-            assert order is not None
+        if answer.end.address != given.address or not same_port:
             return rule.broken(
                 "The answer's address and port are not those that the MRFP gave.",
                 (*order.reply_frames, *answer.frames),
@@ -211,6 +212,8 @@ def response_with_answer(rule: Rule, evidence: Evidence) -> Result:
     ]
     if not accepted:
         return not_observable("no final response to the INVITE in the capture")
+    if any(each.decoded.method == "PRACK" for each in facts.messages):
+        return not_observable("a reliable 18x, which may have had the answer, was not captured (RFC 3262)")
     return rule.broken(
         "The MRFC accepted the INVITE without an SDP answer.",
         accepted[0].frames,

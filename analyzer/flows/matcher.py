@@ -35,6 +35,8 @@ def _overtaking(result: Result, followers: tuple[Step, ...], results: Mapping[st
     for follower in followers:
         theirs = results.get(follower.rule.code)
         if theirs is not None and theirs.status is Status.OK and 0 < theirs.begin < result.end - TOLERANCE_NS:
+            if any(code in results and results[code].is_broken for code in follower.too_early):
+                continue
             return follower
     return None
 

@@ -154,7 +154,7 @@ FLOW = Flow(
         Step(TCP_2, "2-4", "MRFC", "MRFP", "Reserve And Configure: Add with Local $ and Remote; reply", ("TCP-1",)),
         Step(TCP_3, "2-4", "MRFC", "MRFP", "Events: TCP set-up failure", ("TCP-1",)),
         Step(TCP_4, "2-4", "MRFC", "MRFP", "Signals: open the TCP connection", ("TCP-1",)),
-        Step(TCP_5, "5", "MRFP", "UE", "TCP SYN, SYN ACK, ACK", ("TCP-4",)),
+        Step(TCP_5, "5", "MRFP", "UE", "TCP SYN, SYN ACK, ACK", ("TCP-4",), too_early=("GEN-2",)),
         Step(TCP_6, "6", "MRFC", "UE", "SDP answer: a=setup:active, address and port of the MRFP", ("TCP-2",)),
         Step(TCP_7, "7", "MRFC", "UE", "200 OK (or 18x) with the answer"),
         Step(TCP_F, "2-4", "MRFP", "MRFC", "Notify: TCP set-up failed", optional=True),

@@ -16,12 +16,14 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from samples import build  # noqa: E402
+from samples.builder import Packet  # noqa: E402
+from samples.pcapng import encode  # noqa: E402
 from samples.scenario import Scenario, ScenarioError  # noqa: E402
 
 DIAL_IN = ROOT / "samples" / "tcp-dial-in" / "scenario.toml"
 DIAL_OUT = ROOT / "samples" / "tcp-dial-out" / "scenario.toml"
 GOOD = [ROOT / "samples" / name / "scenario.toml" for name in ("tcp-dial-in", "tcp-dial-out", "conference-3")]
-SCENARIOS = sorted((ROOT / "samples").glob("*/scenario.toml"))
+TWINS = sorted((ROOT / "samples").glob("*--*/scenario.toml"))
 needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 
 # Sections A and B of the requirements table.
@@ -41,6 +43,11 @@ def fields(capture: Path, *names: str, show: str = "", options: tuple[str, ...] 
     return [line.split("|") for line in done.stdout.splitlines()]
 
 
+def payload(data: bytes) -> bytes:
+    """What UDP or TCP carries in a frame of a sample."""
+    return data[34 + (8 if data[23] == 17 else (data[46] >> 4) * 4) :]
+
+
 def twin(folder: Path, text: str) -> Path:
     """A description beside a copy of its base, as it would stand in samples/."""
     (folder / "tcp-dial-in").mkdir()
@@ -51,7 +58,7 @@ def twin(folder: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.parent.name)
 def test_capture_is_what_the_description_builds_and_twice_the_same(path: Path) -> None:
     first = build.capture(path)
     assert first == build.capture(path)
@@ -123,7 +130,7 @@ def test_lengths_are_those_of_the_octets(path: Path) -> None:
 
 @needs_tshark
 @pytest.mark.interop
-@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.parent.name)
 def test_tshark_finds_nothing_malformed_and_every_checksum_right(path: Path) -> None:
     checks = [f"-o{name}:TRUE" for name in ("ip.check_checksum", "tcp.check_checksum", "udp.check_checksum")]
     capture = path.with_name("capture.pcapng")
@@ -131,6 +138,38 @@ def test_tshark_finds_nothing_malformed_and_every_checksum_right(path: Path) -> 
     assert fields(capture, "frame.number", "_ws.expert.message", show=bad, options=tuple(checks)) == []
     lost = "tcp.analysis.flags || megaco.parse_error || frame.time_delta < 0"
     assert fields(capture, "frame.number", show=lost) == []
+
+
+@needs_tshark
+@pytest.mark.interop
+def test_tshark_finds_nothing_malformed_in_the_twins(tmp_path: Path) -> None:
+    """What is wrong in a twin is wrong between messages, never in how one is written."""
+    bases = {payload(packet.data) for path in GOOD for packet in build.packets(path)[1]}
+    changed = []
+    for number, path in enumerate(TWINS):
+        for packet in build.packets(path)[1]:
+            if payload(packet.data) not in bases:
+                changed.append(Packet(packet.time + number * 10**12, packet.data, path.parent.name))
+    assert len({packet.step for packet in changed}) > 25
+    capture = tmp_path / "changed.pcapng"
+    capture.write_bytes(encode(changed, "mrf0"))
+    # Each twin has the same connection anew.
+    alone = ("-otcp.analyze_sequence_numbers:FALSE",)
+    bad = fields(capture, "frame.number", show="_ws.malformed || megaco.parse_error", options=alone)
+    assert [changed[int(frame) - 1].step for (frame,) in bad] == []
+    heard = fields(capture, "frame.protocols", show="frame", options=alone)
+    assert {words.split(":")[4] for (words,) in heard if words.count(":") > 3} >= {"sip", "megaco"}
+
+
+@pytest.mark.parametrize("path", TWINS, ids=lambda path: path.parent.name)
+def test_a_twin_is_a_few_lines_and_differs_from_its_base(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    base = re.match(r'base = "([\w-]+)"\ntitle = ".*', text)
+    assert base is not None
+    assert build.capture(path) == build.capture(path) != build.capture(path.parents[1] / base[1] / path.name)
+    if path.parent.name.rpartition("-")[2].isupper() or path.parent.name[-1].isdigit():
+        row = path.parent.name.partition("--")[2].removeprefix("late-")
+        assert f"({row}" in text.splitlines()[1]
 
 
 @needs_tshark

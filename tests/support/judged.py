@@ -1,0 +1,75 @@
+"""Captures built in memory from the samples, changed, and analysed with every flow and check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from capture_variants import Packets, write_pcap
+
+from analyzer.checks import CHECKS
+from analyzer.correlate.session import Conference, Session
+from analyzer.flows import FLOWS
+from analyzer.judge import Judge
+from analyzer.model import Coverage
+from analyzer.pipeline import Analysis, Options
+from samples import build
+
+SAMPLES = Path(build.__file__).resolve().parent
+SIP_PORT, H248_PORT = 5060, 2944
+_JUDGE = Judge(FLOWS, CHECKS)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What an analysis said."""
+
+    sessions: list[Session]
+    conferences: list[Conference]
+    coverage: Coverage
+
+    @property
+    def only(self) -> Session:
+        """The one session there is."""
+        (session,) = self.sessions
+        return session
+
+
+@cache
+def sample_packets(name: str) -> tuple[tuple[int, bytes], ...]:
+    """The packets of a sample or of a fault twin, built from its description."""
+    _, built = build.packets(SAMPLES / name / "scenario.toml")
+    return tuple((packet.time, packet.data) for packet in built)
+
+
+@cache
+def sample_steps(name: str) -> tuple[str, ...]:
+    """The step that each packet of a sample belongs to."""
+    _, built = build.packets(SAMPLES / name / "scenario.toml")
+    return tuple(packet.step for packet in built)
+
+
+def judge_packets(packets: Packets, folder: Path, judge: Judge = _JUDGE) -> Judged:
+    """Analyse packets as one capture."""
+    return judge_files([write_pcap(folder / "capture.pcap", packets)], judge)
+
+
+def judge_files(paths: list[Path], judge: Judge = _JUDGE) -> Judged:
+    """Analyse captures together."""
+    analysis = Analysis([str(path) for path in paths], Options(judge=judge.judge, jobs=1))
+    sessions = list(analysis.sessions())
+    return Judged(sessions, analysis.conferences, analysis.coverage)
+
+
+def interface_of(data: bytes) -> str:
+    """`sip`, `h248` or `tcp` for an Ethernet frame of a sample; MSRP is what its TCP carries."""
+    if data[23] == 6:
+        return "tcp"
+    ports = {int.from_bytes(data[34:36], "big"), int.from_bytes(data[36:38], "big")}
+    return {SIP_PORT: "sip", H248_PORT: "h248"}[(ports & {SIP_PORT, H248_PORT}).pop()]
+
+
+def without(packets: Packets, interface: str) -> Packets:
+    """A capture that lacks one interface."""
+    return [(time, data) for time, data in packets if interface_of(data) != interface]
