@@ -17,8 +17,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-PROTOCOLS = ("sip", "h248", "msrp", "tcp")
+from samples import mikey_messages
+
+PROTOCOLS = ("sip", "h248", "msrp", "http", "tcp", "tls")
+DEFAULT_ENDS = {"tcp": "msrp", "tls": "msrp"}
+"The end points of a step that names none, where they are not called as the protocol is."
 STEP_KEYS = frozenset({*PROTOCOLS, "name", "at", "use", "text", "content", "end", "answers", "rows", "do", "leg"})
+TLS_KEYS = frozenset({"psk", "server_psk", "psk_identity", "psk_hint", "suite", "extended_master_secret"})
+TLS_KEYS |= {"client_random", "server_random", "certificate", "fails", "alert", "finished_at"}
 NAME = re.compile(r"<<([\w.]+)(?:\[(\d+)-(\d+)\])?>>")
 LATE = ("size", "content")  # filled in after the changes of a twin
 MAX_DEPTH = 16
@@ -54,6 +60,8 @@ class Step:
     octets: bytes = b""
     rows: tuple[str, ...] = ()
     "Rows of the requirements table that this step shows."
+    options: dict[str, Any] = field(default_factory=dict)
+    "What a `tls` step says beside `do`, values filled in."
 
 
 @dataclass(slots=True)
@@ -80,12 +88,12 @@ class Scenario:
             for end, (ip, port) in node.ends.items():
                 words |= {f"{node.name}.{end}.ip": ip, f"{node.name}.{end}.port": str(port)}
                 words[f"{node.name}.{end}"] = f"{ip}:{port}"
+        words |= _mikey_words(raw.get("mikey", {}), words, start_of(raw), path)
         legs = {
             name: {**words, **{key: _octets(value) for key, value in leg.items()}}
             for name, leg in raw.get("leg", {}).items()
         }
-        start = datetime.fromisoformat(raw["start"])
-        scenario = cls(path.parent.name, raw["title"], int(start.timestamp()) * 10**9, raw["interface"], nodes)
+        scenario = cls(path.parent.name, raw["title"], start_of(raw), raw["interface"], nodes)
         scenario.not_applicable = dict(raw.get("not_applicable", {}))
         tables = {table["name"]: table for table in raw["step"]}
         if len(tables) != len(raw["step"]):
@@ -109,6 +117,8 @@ def _with_base(path: Path) -> dict[str, Any]:
     base = _with_base(path.parent.parent / raw["base"] / "scenario.toml")
     for key in ("nodes", "values", "leg", "text", "not_applicable"):
         base[key] = {**base.get(key, {}), **raw.get(key, {})}
+    for name, table in raw.get("mikey", {}).items():
+        base.setdefault("mikey", {})[name] = {**base.get("mikey", {}).get(name, {}), **table}
     base["title"] = raw.get("title", base["title"])
     steps: list[dict[str, Any]] = base["step"]
     for change in raw.get("change", []):
@@ -124,6 +134,26 @@ def _with_base(path: Path) -> dict[str, Any]:
     base["step"] = steps + raw.get("step", [])
     base["change"] = base.get("change", []) + [change for change in raw.get("change", []) if "replace" in change]
     return base
+
+
+def start_of(raw: dict[str, Any]) -> int:
+    """When the capture begins, in nanoseconds since 1970 UTC."""
+    return int(datetime.fromisoformat(raw["start"]).timestamp()) * 10**9
+
+
+def _mikey_words(tables: dict[str, dict[str, Any]], words: dict[str, str], start: int, path: Path) -> dict[str, str]:
+    """What steps may use of each `[mikey.NAME]`: its messages and keys."""
+    found: dict[str, str] = {}
+    for name, table in tables.items():
+        filled = {
+            key: _expand(value, words, set(), f"[mikey.{name}]") if isinstance(value, str) else value
+            for key, value in table.items()
+        }
+        try:
+            found |= mikey_messages.words(name, mikey_messages.KeyAgreement(filled, start))
+        except (ValueError, KeyError) as error:
+            raise ScenarioError(f"{path}: [mikey.{name}]: {error}") from None
+    return found
 
 
 def _node(name: str, index: int, table: dict[str, Any]) -> Node:
@@ -155,10 +185,20 @@ def _step(
     left, arrow, right = table[protocol].partition("->")
     if not arrow:
         raise ScenarioError(f"step {name}: {table[protocol]!r} is not of the form 'from -> to'")
-    ends = [_end(nodes, side.strip(), "msrp" if protocol == "tcp" else protocol, name) for side in (left, right)]
+    default = DEFAULT_ENDS.get(protocol, protocol)
+    ends = [_end(nodes, side.strip(), default, name) for side in (left, right)]
     step = Step(name, round(table["at"] * 10**9), protocol, ends[0], ends[1], table.get("do", ""))
     step.rows = tuple(table.get("rows", ()))
     if protocol == "tcp":
+        return step
+    if protocol == "tls":
+        if idle := table.keys() - STEP_KEYS - TLS_KEYS:
+            raise ScenarioError(f"step {name}: a tls step has no {', '.join(sorted(idle))}")
+        step.options = {
+            key: _expand(value, words, set(), name) if isinstance(value, str) else value
+            for key, value in table.items()
+            if key in TLS_KEYS
+        }
         return step
     asked = tables.get(table.get("answers", ""), {})
     if "answers" in table and not asked:
@@ -218,7 +258,7 @@ def _replace(text: str, content: str | None, change: dict[str, Any], step: str) 
 
 
 def _message(protocol: str, text: str, content: str | None, end: str) -> str:
-    if protocol == "sip":
+    if protocol in ("sip", "http"):
         return f"{text}\r\n{content or ''}"
     if protocol == "h248":
         return text.removesuffix("\r\n")

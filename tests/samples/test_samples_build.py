@@ -22,7 +22,9 @@ from samples.scenario import Scenario, ScenarioError  # noqa: E402
 
 DIAL_IN = ROOT / "samples" / "tcp-dial-in" / "scenario.toml"
 DIAL_OUT = ROOT / "samples" / "tcp-dial-out" / "scenario.toml"
-GOOD = [ROOT / "samples" / name / "scenario.toml" for name in ("tcp-dial-in", "tcp-dial-out", "conference-3")]
+GOOD_NAMES = ("tcp-dial-in", "tcp-dial-out", "conference-3")
+GOOD_NAMES += ("e2e-dial-in", "e2e-dial-in-mode-2", "e2e-dial-in-mode-4", "e2e-dial-out")
+GOOD = [ROOT / "samples" / name / "scenario.toml" for name in GOOD_NAMES]
 TWINS = sorted((ROOT / "samples").glob("*--*/scenario.toml"))
 needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 

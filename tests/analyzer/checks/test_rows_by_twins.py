@@ -145,4 +145,4 @@ def test_the_table_has_every_row_of_sections_a_and_b() -> None:
 
 def test_every_fault_twin_is_in_the_table() -> None:
     used = {name for row in ROWS for name in (row.good, row.broken)}
-    assert {path.name for path in SAMPLES.glob("*--*")} == used - {IN, OUT}
+    assert {path.name for path in SAMPLES.glob("tcp-*--*")} == used - {IN, OUT}
