@@ -7,6 +7,8 @@ command -v tshark >/dev/null || missing="$missing tshark"
 command -v capinfos >/dev/null || missing="$missing wireshark-common"
 command -v erl >/dev/null || missing="$missing erlang-base"
 ls /usr/lib/erlang/lib/megaco-* >/dev/null 2>&1 || missing="$missing erlang-megaco"
+command -v openssl >/dev/null || missing="$missing openssl"
+command -v gnutls-cli >/dev/null || missing="$missing gnutls-bin"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "not installed:$missing (tests that need them will skip)" >&2
