@@ -83,13 +83,15 @@ class Participant:
     sent: list[int] = field(default_factory=lambda: [0, 0])
 
 
-def conference(rng: random.Random, numbers: Numbers, start: int, epoch: int) -> Iterator[Frame]:
+def conference(
+    rng: random.Random, numbers: Numbers, start: int, epoch: int, size: int = PARTICIPANTS
+) -> Iterator[Frame]:
     """All packets of one conference that begins at `start`, not in order of time; `epoch` is the capture's start."""
     counts = numbers.counts
     counts.conferences += 1
-    counts.sessions += PARTICIPANTS
-    counts.streams += PARTICIPANTS
-    people = participants(rng, numbers, start)
+    counts.sessions += size
+    counts.streams += size
+    people = participants(rng, numbers, start, size)
     for person in people:
         yield from _joining(rng, numbers, person, person is people[0])
     for person in people:
@@ -105,13 +107,13 @@ def conference(rng: random.Random, numbers: Numbers, start: int, epoch: int) -> 
         yield from tcp(person.leg.mrfp, person.leg.ue, initial, person.writes)
 
 
-def participants(rng: random.Random, numbers: Numbers, start: int) -> list[Participant]:
-    """Five people who join the next conference from `start` on, with names and numbers of their own."""
+def participants(rng: random.Random, numbers: Numbers, start: int, size: int = PARTICIPANTS) -> list[Participant]:
+    """People who join the next conference from `start` on, with names and numbers of their own."""
     chosen = numbers.counts.conferences % len(MRFPS)
     control, media = MRFPS[chosen]
     numbers.context[chosen] += 1
     uri = f"sip:chat-{numbers.counts.conferences}@conf.example.net"
-    joins = [start, *sorted(start + rng.randrange(SECOND // 5, 15 * SECOND) for _ in range(PARTICIPANTS - 1))]
+    joins = [start, *sorted(start + rng.randrange(SECOND // 5, 15 * SECOND) for _ in range(size - 1))]
     people = []
     for time in joins:
         number = numbers.users
