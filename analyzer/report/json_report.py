@@ -16,6 +16,7 @@ from analyzer.report.records import (
     capture_record,
     conference_record,
     coverage_record,
+    entry_lines,
     session_record,
     tool_record,
 )
@@ -37,7 +38,7 @@ def write_json(report: Report, out: BinaryIO) -> None:
     }
 
     def render(session: Session) -> bytes:
-        record = session_record(session, analysis.nodes, identities=report.identities)
+        record = session_record(session, analysis.nodes, identities=report.identities, lines=entry_lines)
         record["conference"] = conference_of.get(session.id)
         return dumps(record)
 

@@ -12,6 +12,7 @@ from analyzer.report.records import (
     capture_record,
     conference_record,
     coverage_record,
+    entry_lines,
     session_record,
     tool_record,
 )
@@ -26,7 +27,7 @@ def write_ndjson(report: Report, out: BinaryIO) -> None:
 
     line("tool", {"schema_version": SCHEMA_VERSION, **tool_record(report.version)})
     for _, session in report.sessions:
-        record = session_record(session, analysis.nodes, identities=report.identities)
+        record = session_record(session, analysis.nodes, identities=report.identities, lines=entry_lines)
         del record["conference"]  # known only at the end: see the `conference` records
         line("session", record)
     for conference in analysis.conferences:

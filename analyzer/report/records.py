@@ -5,8 +5,10 @@ Keys, message bodies and subscriber identities stay out unless asked for; a subs
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from analyzer.findings import Finding, Result, Status, StepResult, was_held
 from analyzer.identities import masked_identity, masked_path
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from analyzer.conversations.media import MediaEnd
     from analyzer.correlate.nodes import NodeTable
     from analyzer.correlate.session import Conference, Session
+    from analyzer.transport.flow import Flow
 
 SCHEMA_VERSION = 1
 
@@ -75,8 +78,14 @@ def conference_record(conference: Conference) -> Record:
     return {"id": conference.id, "uri": conference.uri or None, "sessions": conference.sessions}
 
 
-def session_record(session: Session, nodes: NodeTable, *, identities: bool = False) -> Record:
-    """One session of the contract."""
+def session_record(
+    session: Session,
+    nodes: NodeTable,
+    *,
+    identities: bool = False,
+    lines: Callable[[list[TimelineEntry], NodeTable], object] | None = None,
+) -> Record:
+    """One session of the contract; `lines` writes its timeline, `entry_records` where it is not given."""
     entries = with_steps(session.entries(), session.steps)
     return {
         "id": session.id,
@@ -135,7 +144,7 @@ def session_record(session: Session, nodes: NodeTable, *, identities: bool = Fal
         "not_observable": {
             code: result.reason for code, result in session.results.items() if result.status is Status.NOT_OBSERVABLE
         },
-        "timeline": entry_records(entries, nodes),
+        "timeline": (lines or entry_records)(entries, nodes),
         "wireshark_filter": wireshark_filter(session, entries),
     }
 
@@ -176,7 +185,8 @@ def finding_record(finding: Finding) -> Record:
 def node_records(entries: Iterable[TimelineEntry], nodes: NodeTable) -> list[Record]:
     """Every address in the session's timeline with its role, in the order of appearance."""
     addresses: dict[str, None] = {}
-    for flow in {id(entry.flow): entry.flow for entry in entries}.values():
+    flows = [flow for _, _, _, flow, _, _ in entries]
+    for flow in dict(zip(map(id, flows), flows, strict=True)).values():
         addresses[flow.src_ip] = None
         addresses[flow.dst_ip] = None
     return [{"address": address, "role": nodes.role(address) or None} for address in addresses]
@@ -265,3 +275,44 @@ def entry_records(entries: Iterable[TimelineEntry], nodes: NodeTable) -> list[Re
             }
         )
     return records
+
+
+def entry_lines(entries: list[TimelineEntry], nodes: NodeTable) -> orjson.Fragment | list[Record]:
+    """What `entry_records` gives as JSON text, made in half of the time; the records where a text needs escapes."""
+    if not entries or entries[0].time < 1_000_000_000:
+        return entry_records(entries, nodes)
+    said = "".join([summary for _, _, _, _, summary, _ in entries])
+    if not (said.isascii() and said.isprintable()) or '"' in said or "\\" in said:
+        return entry_records(entries, nodes)
+    middles: dict[tuple[int, str], str] = {}
+    lines = []
+    this_second = clock = ""
+    for time, frames, protocol, flow, summary, step in entries:
+        digits = str(time)
+        second = digits[:-9]
+        if second != this_second:
+            this_second = second
+            clock = day_and_second(int(second))
+            if not clock:
+                return entry_records(entries, nodes)
+        middle = middles.get((id(flow), protocol))
+        if middle is None:
+            middle = middles[id(flow), protocol] = _middle(protocol, flow, nodes)
+        numbers = frames[0] if len(frames) == 1 else ",".join(map(str, frames))
+        told = "null" if step is None else orjson.dumps(step).decode()
+        lines.append(
+            f'{{"time":"{clock}.{digits[-9:]}Z","frames":[{numbers}],{middle},"summary":"{summary}","step":{told}}}'
+        )
+    return orjson.Fragment(f"[{','.join(lines)}]".encode())
+
+
+def _middle(protocol: str, flow: Flow, nodes: NodeTable) -> str:
+    """The members of an entry that are the same for all of a protocol and flow."""
+    record = {
+        "protocol": protocol,
+        "src": flow.src,
+        "dst": flow.dst,
+        "from_role": nodes.role(flow.src_ip) or None,
+        "to_role": nodes.role(flow.dst_ip) or None,
+    }
+    return orjson.dumps(record).decode()[1:-1]

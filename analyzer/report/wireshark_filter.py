@@ -7,6 +7,7 @@ many.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def wireshark_filter(session: Session, entries: Iterable[TimelineEntry]) -> str:
             + " && ".join(f"{ip}.addr == {address}" for address in dict.fromkeys((flow.src_ip, flow.dst_ip)))
             + f" && tcp.port == {flow.sport} && tcp.port == {flow.dport})"
         )
-    frames = sorted({frame for entry in entries if entry.protocol == "h248" for frame in entry.frames})
+    h248 = [frames for _, frames, protocol, _, _, _ in entries if protocol == "h248"]
+    frames = sorted(set(chain.from_iterable(h248)))
     if frames:
         parts.append(f"frame.number in {{{', '.join(ranges(frames))}}}")
     return " || ".join(parts)

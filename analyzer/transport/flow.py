@@ -7,7 +7,7 @@ made only when somebody asks for it.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv6Address
 
 FlowKey = tuple[int, int]
 
@@ -137,5 +137,4 @@ class FlowTable:
 def _text(address: int, version: int) -> str:
     if version == 6:
         return str(IPv6Address(address & _LOW_128))
-    address &= 0xFFFFFFFF
-    return str(IPv4Address(address))
+    return f"{address >> 24 & 255}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"
