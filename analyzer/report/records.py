@@ -5,7 +5,7 @@ Keys, message bodies and subscriber identities stay out unless asked for; a subs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -83,7 +83,7 @@ def session_record(
     nodes: NodeTable,
     *,
     identities: bool = False,
-    lines: Callable[[list[TimelineEntry], NodeTable], object] | None = None,
+    lines: Callable[[Sequence[TimelineEntry], NodeTable], object] | None = None,
 ) -> Record:
     """One session of the contract; `lines` writes its timeline, `entry_records` where it is not given."""
     entries = with_steps(session.entries(), session.steps)
@@ -277,7 +277,7 @@ def entry_records(entries: Iterable[TimelineEntry], nodes: NodeTable) -> list[Re
     return records
 
 
-def entry_lines(entries: list[TimelineEntry], nodes: NodeTable) -> orjson.Fragment | list[Record]:
+def entry_lines(entries: Sequence[TimelineEntry], nodes: NodeTable) -> orjson.Fragment | list[Record]:
     """What `entry_records` gives as JSON text, made in half of the time; the records where a text needs escapes."""
     if not entries or entries[0].time < 1_000_000_000:
         return entry_records(entries, nodes)
