@@ -32,10 +32,11 @@ def judge(evidence: Evidence) -> Result:
             return not_applicable("a connection that was there before is shared (RFC 4975 section 5.4)")
         early = (offer.message.time - time) / 1e9
         return RULE.broken(
-            f"The TCP connection was set up {early:.3f} s before the offer that it belongs to.",
+            f"The TCP connection was set up {early:.3f} s before the offer that it belongs to{evidence.scope.clocks}.",
             (*frames, *offer.message.frames),
             expected="TCP SYN after the SDP offer of the participant",
             actual=f"SYN {early:.3f} s before the offer",
+            severity=None if evidence.scope.one_clock else Severity.WARNING,
         )
     made = evidence.first_step(connection, "ACK, established")
     if made is not None:

@@ -23,6 +23,11 @@ class Scope:
         "One capture file with one interface: times of different nodes can be compared."
         self._heard: dict[tuple[str, int], list[int]] = {}
 
+    @property
+    def clocks(self) -> str:
+        """What to add to a sentence that compares times of different nodes; empty where one clock timed them."""
+        return "" if self.one_clock else "; the capture joins several interfaces, whose clocks may differ"
+
     def hear(self, message: Message) -> None:
         """Note that this protocol was heard between these two addresses."""
         time = message.time

@@ -43,12 +43,11 @@ def _overtaking(result: Result, followers: tuple[Step, ...], results: Mapping[st
 
 def _late(flow: Flow, step: Step, result: Result, follower: Step, theirs: Result, scope: Scope) -> Result:
     gap = (result.end - theirs.begin) / 1e6
-    clocks = "" if scope.one_clock else "; the capture joins several interfaces, whose clocks may differ"
     finding = Finding(
         step.rule.code,
         step.rule.clause,
         Severity.ERROR if scope.one_clock else Severity.WARNING,
-        f"{step.what} came {gap:.0f} ms after {follower.what}, which needs its result{clocks}.",
+        f"{step.what} came {gap:.0f} ms after {follower.what}, which needs its result{scope.clocks}.",
         tuple(sorted({*result.frames, *theirs.frames})),
         f"{step.id} before {follower.id} ({flow.clause} step {step.number} before {follower.number})",
         f"{follower.id} {gap:.1f} ms earlier",
