@@ -43,6 +43,8 @@ class Suite:
     checks: list[Rule] = field(default_factory=list)
     origins: dict[str, str] = field(default_factory=dict)
     "Code of a rule, or id of a flow -> where it comes from."
+    _guards: dict[int, tuple[Rule, Rule]] = field(default_factory=dict, repr=False)
+    "A plugin's rule by its identity, and the same rule with its faults told as the plugin's."
 
     @property
     def rules(self) -> dict[str, Rule]:
@@ -62,8 +64,10 @@ class Suite:
         known = self.rules
         taken = {flow.id for flow in self.flows}
         for rule in checks:
-            self._claim(rule, known, origin)
-            self.checks.append(rule)
+            if known.get(rule.code) is not rule:
+                self._claim(rule, known, origin)
+            if rule not in self.checks:
+                self.checks.append(rule)
         brought = list(flows)
         for flow in brought:
             if flow.id in taken:
@@ -82,6 +86,27 @@ class Suite:
             self.origins[flow.id] = origin
         # The first flow that applies is taken: one that somebody wrote for their network goes before ours.
         self.flows[:0] = brought
+
+    def add_plugin(self, checks: Iterable[Rule], flows: Iterable[Flow], origin: str) -> None:
+        """The same for a plugin: what goes wrong inside its functions is told with its name, as a UserError."""
+        self.add(
+            [self._guarded(rule, origin) for rule in checks],
+            [
+                replace(
+                    flow,
+                    steps=tuple(replace(step, rule=self._guarded(step.rule, origin)) for step in flow.steps),
+                    applies=_guarded_call(flow.applies, f"{origin}: flow {flow.id}", origin),
+                )
+                for flow in flows
+            ],
+            origin,
+        )
+
+    def _guarded(self, rule: Rule, origin: str) -> Rule:
+        """A rule in its guarded form; one that is there already, ours or another plugin's, stays the one that it is."""
+        if self.rules.get(rule.code) is rule:
+            return rule
+        return self._guards.setdefault(id(rule), (rule, replace(rule, judge=_guarded_judge(rule, origin))))[1]
 
     def _claim(self, rule: Rule, known: dict[str, Rule], origin: str) -> None:
         if rule.code in known:
@@ -105,21 +130,28 @@ def load_suite(files: Sequence[str] = ()) -> Suite:
             checks, flows = _all([found] if isinstance(found, Rule) else found, Rule, origin, "it"), []
         else:
             checks, flows = [], _all([found] if isinstance(found, Flow) else found, Flow, origin, "it")
-        suite.add(*_guarded(checks, flows, suite.rules, origin), origin)
+        suite.add_plugin(checks, flows, origin)
     for name in dict.fromkeys(files):
         checks, flows = _content(_module(name), name)
-        suite.add(*_guarded(checks, flows, suite.rules, name), name)
+        suite.add_plugin(checks, flows, name)
     return suite
 
 
 def _module(name: str) -> ModuleType:
-    """The module of a file, run."""
-    path = Path(name)
+    """The module of a file, run; it may import modules beside it, which count as the same when they are plugins too."""
+    path = Path(name).resolve()
     if not path.is_file():
         raise UserError(f"{name}: no such plugin file", HINT)
-    spec = importlib.util.spec_from_file_location(f"mrfscope_plugin_{abs(hash(str(path.resolve()))):x}", path)
+    known = sys.modules.get(path.stem)
+    if known is not None and getattr(known, "__file__", None) == str(path):
+        return known
+    # Under its own name, unless that means something else already.
+    free = known is None and path.stem.isidentifier() and importlib.util.find_spec(path.stem) is None
+    spec = importlib.util.spec_from_file_location(path.stem if free else f"mrfscope_plugin_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise UserError(f"{name}: not a Python file; its name must end with .py", HINT)
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
     module = importlib.util.module_from_spec(spec)
     sys.modules[module.__name__] = module  # dataclasses look there
     loader = spec.loader
@@ -159,29 +191,6 @@ def _all(found: object, kind: type[T], origin: str, name: str) -> list[T]:
         if not isinstance(each, kind):
             raise UserError(f"{origin}: {name}[{index}] is a {type(each).__name__}, not a {kind.__name__}", HINT)
     return list(found)
-
-
-def _guarded(
-    checks: Sequence[Rule], flows: Sequence[Flow], known: dict[str, Rule], origin: str
-) -> tuple[list[Rule], list[Flow]]:
-    """The same, but what goes wrong inside is told as the plugin's; a rule that is known stays the one that it is."""
-    made: dict[int, Rule] = {}
-
-    def guard(rule: Rule) -> Rule:
-        if known.get(rule.code) is rule:
-            return rule
-        if id(rule) not in made:
-            made[id(rule)] = replace(rule, judge=_guarded_judge(rule, origin))
-        return made[id(rule)]
-
-    return [guard(rule) for rule in checks], [
-        replace(
-            flow,
-            steps=tuple(replace(step, rule=guard(step.rule)) for step in flow.steps),
-            applies=_guarded_call(flow.applies, f"{origin}: flow {flow.id}", origin),
-        )
-        for flow in flows
-    ]
 
 
 def _guarded_judge(rule: Rule, origin: str) -> Callable[[Evidence], Result]:
