@@ -1,0 +1,119 @@
+"""The MIKEY messages of a session: in `a=key-mgmt` of its SDP (RFC 4567), and the PSK that the MRFC gave the MRFP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from analyzer.evidence.announced import Announced
+from analyzer.evidence.evidence import Evidence
+from analyzer.evidence.gateway import Order
+from dissectors.errors import DecodeError
+
+if TYPE_CHECKING:
+    from dissectors.mikey import MikeyMessage
+
+TRANSFER_INIT, TRANSFER_RESP = 14, 15
+"Data types of MIKEY-TICKET (RFC 6043 section 6.1); the codec is imported when there is something to decode."
+
+MAX_ALTERNATIVES = 8
+"Lines of `a=key-mgmt` that are read of one description: they are alternatives (RFC 4567 section 3.1)."
+
+
+@dataclass(slots=True)
+class KeyManagement:
+    """One `a=key-mgmt:mikey` line."""
+
+    announced: Announced
+    message: MikeyMessage | None
+    "None where it cannot be read."
+    why: str = ""
+    "Why not."
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        return self.announced.frames
+
+    @property
+    def time(self) -> int:
+        return self.announced.time
+
+    @property
+    def data_type(self) -> int | None:
+        return self.message.data_type if self.message is not None else None
+
+
+def key_management(announced: Announced | None) -> list[KeyManagement]:
+    """The MIKEY messages of a description, in order of preference."""
+    media = announced.media if announced is not None else None
+    if announced is None or media is None:
+        return []
+    if not media.key_mgmt:
+        return []
+    from dissectors.mikey import decode_key_mgmt
+
+    found = []
+    for protocol, value in media.key_mgmt[:MAX_ALTERNATIVES]:
+        if protocol != "mikey":
+            continue
+        try:
+            found.append(KeyManagement(announced, decode_key_mgmt(value)))
+        except DecodeError as error:
+            found.append(KeyManagement(announced, None, f"{error.why} (octet {error.offset})"))
+    return found
+
+
+def transfer_init(evidence: Evidence) -> KeyManagement | None:
+    """TRANSFER_INIT of the offer; else whatever MIKEY message it has."""
+    found = key_management(evidence.offer)
+    return next((each for each in found if each.data_type == TRANSFER_INIT), next(iter(found), None))
+
+
+def transfer_resp(evidence: Evidence) -> KeyManagement | None:
+    """TRANSFER_RESP of the answer; else whatever MIKEY message it has."""
+    found = key_management(evidence.answer)
+    return next((each for each in found if each.data_type == TRANSFER_RESP), next(iter(found), None))
+
+
+def kms_exchanges(evidence: Evidence) -> Sequence[tuple[MikeyMessage, MikeyMessage]]:
+    """Exchanges with the KMS that the capture holds, any of which may be about this session's ticket."""
+    return evidence.scope.kms_exchanges
+
+
+@dataclass(slots=True)
+class GivenPsk:
+    """A Pre-Shared Key that the MRFC gave the MRFP."""
+
+    order: Order
+    item: str
+    "The property that carries it."
+    key: bytes = field(repr=False)
+
+
+def psk_orders(evidence: Evidence) -> list[GivenPsk]:
+    """Every Pre-Shared Key in the commands about the session's termination, in order of time."""
+    found = []
+    wanted = evidence.profile.psk_properties
+    for order in evidence.orders:
+        command = order.command
+        if command is None or command.media is None:
+            continue
+        properties = [each for stream in command.media.streams.values() for each in stream.properties]
+        if command.media.termination_state is not None:
+            properties += command.media.termination_state.properties
+        for each in properties:
+            if each.name.lower() in wanted and each.values:
+                key = _octets(each.values[0])
+                if key is not None:
+                    found.append(GivenPsk(order, each.name, key))
+    return found
+
+
+def _octets(text: str) -> bytes | None:
+    """The value as octets: hexadecimal in both encodings (H.248.1 Annex B: two digits an octet)."""
+    digits = text.strip().strip('"').removeprefix("0x").removeprefix("0X")
+    try:
+        return bytes.fromhex(digits) or None
+    except ValueError:
+        return None
