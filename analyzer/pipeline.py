@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from analyzer.capture.reader import CaptureReader, open_captures
+from analyzer.conversations.tls_transcript import HANDSHAKE_OCTETS, KEPT_OCTETS
 from analyzer.correlate.correlator import Correlator
 from analyzer.correlate.nodes import NodeTable
 from analyzer.correlate.session import Conference, Session
@@ -19,6 +21,9 @@ from analyzer.evidence.scope import Scope
 from analyzer.model import CaptureInfo, Coverage
 from analyzer.streams.lane import Lane, LaneOutput
 from analyzer.twin import Twin, can_twin, in_time_order
+
+if TYPE_CHECKING:
+    from analyzer.opening.opener import Opener
 
 TWIN_FROM_OCTETS = 4 << 20
 "Captures smaller than this are read faster than a second process starts."
@@ -38,6 +43,8 @@ class Options:
     "Ports on which binary protocols are expected."
     jobs: int = 0
     "Processes: 1, 2, or 0 for what the machine and the capture call for."
+    opener: Opener | None = None
+    "Opens TLS with the user's keys; without one, only what the handshakes show is told."
     judge: JudgeSession | None = None
     "Holds flows and rules against every session when it is linked, while its SIP and H.248 messages are at hand."
     progress: Callable[[int, int], None] | None = None
@@ -74,8 +81,10 @@ class Analysis:
         self.conferences = self._correlator.conferences_found()
 
     def _run(self, *, early: bool) -> Iterator[Session]:
-        twin = Twin(self.paths, self.options.udp_ports) if self._wants_twin() else None
-        lane = Lane(0, 2 if twin is not None else 1, self.options.udp_ports)
+        options = self.options
+        tls_octets = KEPT_OCTETS if options.opener is not None and options.opener.has_keys else HANDSHAKE_OCTETS
+        twin = Twin(self.paths, options.udp_ports, tls_octets) if self._wants_twin() else None
+        lane = Lane(0, 2 if twin is not None else 1, options.udp_ports, tls_octets)
         correlator = self._correlator
         finish = correlator.finish if early else correlator.finish_calls
         correlated = 0
@@ -109,10 +118,20 @@ class Analysis:
         judge = self.options.judge
         correlator = self._correlator
         for session in sessions:
+            if any(part.connection.transcript is not None for part in session.connections):
+                self._opener().open(session, correlator.nodes, correlator.scope, self.coverage)
             if judge is not None:
                 judge(session, correlator.nodes, correlator.scope)
             session.release()
             yield session
+
+    def _opener(self) -> Opener:
+        """What opens TLS; cryptography is imported when there is any TLS."""
+        if self.options.opener is None:
+            from analyzer.opening.opener import Opener
+
+            self.options.opener = Opener()
+        return self.options.opener
 
     def _correlate(self, ours: LaneOutput, theirs: LaneOutput) -> None:
         correlator = self._correlator
@@ -122,6 +141,8 @@ class Analysis:
             for flow in output.opened:
                 correlator.connection_opened(flow)
             for connection in output.connections:
+                if connection.transcript is not None:
+                    self._opener().look_at(connection, self.coverage)
                 correlator.add_connection(connection)
 
     def _wants_twin(self) -> bool:

@@ -46,14 +46,14 @@ def can_twin() -> bool:
 class Twin:
     """The second process, seen from the first."""
 
-    def __init__(self, paths: list[str], udp_ports: frozenset[int]) -> None:
+    def __init__(self, paths: list[str], udp_ports: frozenset[int], tls_octets: int) -> None:
         read_end, write_end = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
         self._pid = os.fork()
         if self._pid == 0:
             os.close(read_end)
-            _run(paths, udp_ports, os.fdopen(write_end, "wb"))
+            _run(paths, udp_ports, tls_octets, os.fdopen(write_end, "wb"))
         os.close(write_end)
         _enlarge(read_end)
         self._pipe = os.fdopen(read_end, "rb")
@@ -107,11 +107,11 @@ def _enlarge(pipe: int) -> None:
         return  # the usual 64 KiB do as well, with more waiting
 
 
-def _run(paths: list[str], udp_ports: frozenset[int], pipe: BinaryIO) -> None:
+def _run(paths: list[str], udp_ports: frozenset[int], tls_octets: int, pipe: BinaryIO) -> None:
     """The second process: never returns."""
     status = 1
     try:
-        lane = Lane(1, 2, udp_ports)
+        lane = Lane(1, 2, udp_ports, tls_octets)
         for block in open_captures(paths).blocks():
             _send(_wire(lane.feed(block)), pipe)
         _send(_wire(lane.finish()), pipe)

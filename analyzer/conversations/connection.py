@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analyzer.conversations.msrp_facts import NOTHING, Observation, WayFacts
+from analyzer.conversations.tls_facts import TlsFacts
+from analyzer.conversations.tls_transcript import TlsTranscript
 from analyzer.model import TimelineEntry
 from analyzer.transport.flow import Flow, FlowTable
 
@@ -102,6 +104,10 @@ class Connection:
     sessions: list[MsrpSession] = field(default_factory=list)
     claimed: set[int] = field(default_factory=set)
     "The MSRP sessions (indexes) that already have their owner; set by correlation."
+    transcript: TlsTranscript | None = field(default=None, repr=False)
+    "The octets of TLS, until the connection is opened."
+    tls: TlsFacts | None = None
+    "What TLS showed, once its session was linked."
     _rows: list[Row] | None = field(default_factory=list, repr=False, compare=False)
     "None while they are packed only."
     _packed: bytes = field(default=b"", repr=False, compare=False)
@@ -125,6 +131,12 @@ class Connection:
         if self._rows is None:
             self._rows = marshal.loads(self._packed)
         return self._rows
+
+    def rows_to_change(self) -> list[Row]:
+        """The rows, for somebody who adds to them after the connection was read."""
+        rows = self.rows
+        self._packed = b""
+        return rows
 
     def pack(self) -> None:
         """Keep the rows as octets: it is over and was judged, and only the timeline of a report will ask for them.
@@ -193,16 +205,19 @@ class Connection:
             self.gaps,
             self.gap_places,
             [each.to_wire() for each in self.sessions],
+            self.transcript.to_wire() if self.transcript is not None else None,
             marshal.dumps(self.rows),
         )
 
     @classmethod
     def from_wire(cls, wire: tuple[object, ...], flows: FlowTable) -> Connection:
         """The inverse of `to_wire`."""
-        addresses, ports, *rest, sessions, packed = wire
+        addresses, ports, *rest, sessions, transcript, packed = wire
         client = flows.get(addresses, ports)  # type: ignore[arg-type]
         made = cls(client, flows.get(*client.reverse_key()), *rest)  # type: ignore[arg-type]
         made.sessions = [MsrpSession.from_wire(each) for each in sessions]  # type: ignore[attr-defined]
+        if transcript is not None:
+            made.transcript = TlsTranscript(*transcript)  # type: ignore[misc]
         made._rows, made._packed = None, packed  # type: ignore[assignment]
         return made
 

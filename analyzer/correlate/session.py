@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from analyzer.conversations.connection import ConnectionPart
 from analyzer.conversations.h248_terminations import Termination
@@ -12,6 +13,9 @@ from analyzer.conversations.sip_call import SipCall, SipDigest
 from analyzer.correlate.timeline import Packed, pack, signalling_entries, timeline, unpack
 from analyzer.findings import Finding, Result, StepResult
 from analyzer.model import Link, TimelineEntry, Verdict
+
+if TYPE_CHECKING:
+    from dissectors.mikey.outcome import Unlocked
 
 
 def stable_id(prefix: str, *keys: object) -> str:
@@ -58,6 +62,8 @@ class Session:
     connection_model: str | None = None
     border: bool = False
     "A border gateway (IMS-AGW, TrGW) serves this leg: its context joins two legs of one call."
+    unlocked: Unlocked | None = field(default=None, repr=False)
+    "What the supplied keys made of its MIKEY-TICKET exchange: secrets; gone once the session is released."
     flow: str | None = None
     "The flow it should follow, once judged."
     steps: list[StepResult] = field(default_factory=list)
@@ -79,6 +85,7 @@ class Session:
         if self.signalling is None:
             self.signalling = pack(signalling_entries(self.call, self.terminations))
         self.call = None
+        self.unlocked = None
         for life in self.terminations:
             life.pairs.clear()
         for part in self.connections:

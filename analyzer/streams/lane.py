@@ -13,6 +13,7 @@ from analyzer.capture.blocks import PacketBlock
 from analyzer.capture.rows import Rows
 from analyzer.capture.select import Selector
 from analyzer.conversations.connection import Connection
+from analyzer.conversations.tls_transcript import HANDSHAKE_OCTETS, TlsRoom
 from analyzer.model import Coverage, Message, Undecoded
 from analyzer.streams.speakers import datagram_protocol
 from analyzer.streams.tcp_reader import TcpReader
@@ -41,7 +42,14 @@ class LaneOutput:
 class Lane:
     """Reads blocks; lane `lane` of `lanes`."""
 
-    def __init__(self, lane: int = 0, lanes: int = 1, udp_ports: frozenset[int] = frozenset((2945,))) -> None:
+    def __init__(
+        self,
+        lane: int = 0,
+        lanes: int = 1,
+        udp_ports: frozenset[int] = frozenset((2945,)),
+        tls_octets: int = HANDSHAKE_OCTETS,
+    ) -> None:
+        """`tls_octets`: how much is kept of each direction of a TLS connection, to be opened later."""
         self.coverage = Coverage()
         self.selector = Selector(lane, lanes, udp_ports)
         self.flows = FlowTable()
@@ -52,7 +60,7 @@ class Lane:
         self._output = LaneOutput()
         self._copies: dict[int, int] = {}
         "Frames that mirror ports doubled: copy -> the frame that was kept."
-        self._tcp_reader = TcpReader(self.coverage, self._emit_decoded, self.selector.ignore_flow)
+        self._tcp_reader = TcpReader(self.coverage, self._emit_decoded, self.selector.ignore_flow, TlsRoom(tls_octets))
 
     def feed(self, block: PacketBlock) -> LaneOutput:
         """Read one block."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from analyzer.conversations.connection import GAP_PLACES, Connection
 from analyzer.conversations.msrp_exchange import MsrpExchange
+from analyzer.conversations.tls_transcript import HANDSHAKE_OCTETS, TlsRoom, TlsTranscript
 from analyzer.model import Coverage, Gap, Undecoded
 from analyzer.streams.speakers import StreamSpeaker, stream_speaker
 from analyzer.transport.flow import Flow
@@ -78,9 +79,11 @@ class _MsrpTaker:
 class ConnectionReader:
     """Follows one connection."""
 
-    __slots__ = ("_coverage", "_emit", "_exchange", "_sides", "_tcp", "digest", "speaker")
+    __slots__ = ("_coverage", "_emit", "_exchange", "_sides", "_tcp", "_tls_room", "digest", "speaker")
 
-    def __init__(self, tcp: TcpConnection, coverage: Coverage, emit: Emit, flow: Flow, back: Flow) -> None:
+    def __init__(
+        self, tcp: TcpConnection, coverage: Coverage, emit: Emit, flow: Flow, back: Flow, tls_room: TlsRoom
+    ) -> None:
         first = tcp.lifecycle[0] if tcp.lifecycle else None
         started = first.time if first is not None else tcp.time
         self.digest = Connection(flow, back, started, started, tcp.number, tcp.guessed)
@@ -90,6 +93,7 @@ class ConnectionReader:
         self._emit = emit
         self._sides = (_Side(), _Side())
         self._exchange: MsrpExchange | None = None
+        self._tls_room = tls_room
 
     def receive(self, piece: Piece) -> bool:
         """Take the next octets of one direction; False when the connection turns out to be none of ours."""
@@ -99,6 +103,8 @@ class ConnectionReader:
         if decoder is None:
             if self.speaker is None and not self._listen(piece, side):
                 return side.probes < PROBES
+            if self.digest.transcript is not None:
+                return self._record(self.digest.transcript, piece)
             decoder = self._begin(piece, side)
             if decoder is None:
                 return False
@@ -121,8 +127,15 @@ class ConnectionReader:
             self._exchange = MsrpExchange(self.digest)
         elif self.speaker.name == "tls":
             self._coverage.tls_sessions += 1
-            self._coverage.tls_undecrypted["no_key"] += 1
+            self.digest.transcript = TlsTranscript()
         return True
+
+    def _record(self, transcript: TlsTranscript, piece: Piece) -> bool:
+        """Keep octets of TLS; False once both directions have more than is kept."""
+        stream = piece.stream
+        transcript.add(stream.direction, piece.time, piece.frame, piece.data, self._tls_room)
+        stream.released = piece.offset + len(piece.data)
+        return not all(transcript.left_out)
 
     def _begin(self, piece: Piece, side: _Side) -> StreamDecoder[Any] | None:
         assert self.speaker is not None
@@ -174,7 +187,11 @@ class ConnectionReader:
         if len(self.digest.gap_places) < GAP_PLACES:
             self.digest.gap_places.append((gap.stream.direction, gap.time, gap.size))
         side = self._sides[gap.stream.direction]
-        if side.decoder is not None:
+        if self.digest.transcript is not None:
+            flow = self.digest.server if gap.stream.direction else self.digest.client
+            self._coverage.add_gap(Gap(f"{flow.src} > {flow.dst}", gap.frame, gap.size))
+            self.digest.transcript.add_gap(gap.stream.direction, gap.time, gap.frame, gap.size)
+        elif side.decoder is not None:
             flow = self.digest.server if gap.stream.direction else self.digest.client
             self._coverage.add_gap(Gap(f"{flow.src} > {flow.dst}", gap.frame, gap.size))
             self._take(side.decoder.receive_gap(gap.size), gap.stream, side.base)
@@ -211,7 +228,15 @@ class ConnectionReader:
 class TcpReader:
     """All connections of one lane."""
 
-    def __init__(self, coverage: Coverage, emit: Emit, ignore_flow: Callable[[int, int], None]) -> None:
+    def __init__(
+        self,
+        coverage: Coverage,
+        emit: Emit,
+        ignore_flow: Callable[[int, int], None],
+        tls_room: TlsRoom | None = None,
+    ) -> None:
+        """`tls_room`: how much is kept of TLS connections; by default their handshakes."""
+        self._tls_room = tls_room or TlsRoom()
         self._coverage = coverage
         self._emit = emit
         self._ignore_flow = ignore_flow
@@ -250,7 +275,7 @@ class TcpReader:
 
     def _begin(self, connection: TcpConnection) -> ConnectionReader:
         there, back = connection.streams
-        reader = ConnectionReader(connection, self._coverage, self._emit, there.flow, back.flow)
+        reader = ConnectionReader(connection, self._coverage, self._emit, there.flow, back.flow, self._tls_room)
         self._readers[connection] = reader
         self.opened.append(there.flow)
         return reader
@@ -277,4 +302,6 @@ class TcpReader:
             self._coverage.ignored[f"tcp {digest.protocol}" if digest.protocol == "http" else "tcp other"] += (
                 digest.packets
             )
+        if digest.transcript is not None and self._tls_room.each <= HANDSHAKE_OCTETS:
+            self._tls_room.give_back(digest.transcript)
         self.done.append(digest)

@@ -1,0 +1,133 @@
+"""Opens the TLS connections of a session with the keys of that session, and reads the MSRP inside.
+
+A connection that cannot be opened says exactly one reason why, and what to supply. Nothing that did not authenticate
+is ever read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from analyzer.conversations.connection import Connection, ConnectionPart
+from analyzer.conversations.tls_facts import TlsFacts
+from analyzer.correlate.nodes import NodeTable
+from analyzer.correlate.session import Session
+from analyzer.evidence import Evidence, Scope
+from analyzer.keys.ring import KeyRing
+from analyzer.keys.session_keys import SessionKeys, SessionPsk
+from analyzer.model import Coverage
+from analyzer.opening.tls_reader import TlsReader
+from analyzer.profile import DEFAULT_PROFILE, Profile
+from dissectors.tls.keylog import KeyLog
+from dissectors.tls.secrets import PskCandidate, PskQuery, TlsSecrets
+
+
+class Opener:
+    """Opens what it is shown; one for a whole analysis, since sessions may be resumed on other connections."""
+
+    def __init__(
+        self,
+        ring: KeyRing | None = None,
+        *,
+        key_log: KeyLog | None = None,
+        rsa_keys: Sequence[RSAPrivateKey] = (),
+        psk_from_h248: bool = False,
+        profile: Profile = DEFAULT_PROFILE,
+        keep_secrets: bool = False,
+    ) -> None:
+        """`keep_secrets` keeps the key log lines of what was opened, for a hand-over to other tools."""
+        self.ring = ring or KeyRing()
+        self._psk_from_h248 = psk_from_h248
+        self._profile = profile
+        self._keep_secrets = keep_secrets
+        self._secrets = TlsSecrets(psks=_find, rsa_keys=rsa_keys)
+        if key_log is not None:
+            self._secrets.key_log = key_log
+
+    @property
+    def has_keys(self) -> bool:
+        """Anything that could open a connection: else only handshakes are worth keeping."""
+        secrets = self._secrets
+        return bool(self.ring.keys or len(secrets.key_log) or secrets.rsa_keys or self._psk_from_h248)
+
+    def look_at(self, connection: Connection, coverage: Coverage) -> None:
+        """Without keys there is nothing to wait for: tell what the handshake of a finished connection shows."""
+        if not self.has_keys:
+            connection.tls = TlsReader(connection, self._secrets, _NOBODY).read()
+            coverage.tls_undecrypted[connection.tls.outcome] += 1
+
+    def open(self, session: Session, nodes: NodeTable, scope: Scope, coverage: Coverage) -> None:
+        """Open every TLS connection of a session; `connection.tls` says what became of it."""
+        parts = [part for part in session.connections if part.connection.transcript is not None]
+        if not parts:
+            return
+        evidence = Evidence(session, nodes, scope, self._profile)
+        keys = SessionKeys(evidence, self.ring, psk_from_h248=self._psk_from_h248)
+        for part in parts:
+            self._open(part, keys, coverage)
+        session.unlocked = keys.unlocked()
+        if session.kind == "tcp" and any(part.session_indexes for part in parts):
+            session.kind = "message"
+
+    def _open(self, part: ConnectionPart, keys: SessionKeys, coverage: Coverage) -> None:
+        connection = part.connection
+        asked = _Asked(connection, keys)
+        transcript = connection.transcript
+        frames = tuple(dict.fromkeys(piece[2] for piece in transcript.pieces)) if transcript is not None else ()
+        reader = TlsReader(connection, self._secrets, asked, keep_plain=self._keep_secrets)
+        facts = connection.tls = reader.read()
+        connection.transcript = None
+        self._name_key(facts, reader, asked)
+        if self._keep_secrets:
+            facts.key_log = tuple(reader.key_log_lines())
+            facts.frames = frames
+            facts.plain = reader.plain
+        coverage.messages["msrp"] += reader.messages
+        if not facts.decrypted:
+            coverage.tls_undecrypted[facts.outcome] += 1
+        if connection.sessions:
+            part.session_indexes |= set(range(len(connection.sessions)))
+
+    def _name_key(self, facts: TlsFacts, reader: TlsReader, asked: _Asked) -> None:
+        """Say which key opened it, and count for every supplied key whether it was of use."""
+        source = reader.key_source
+        label = source.label if source is not None else None
+        opened = label if isinstance(label, SessionPsk) else None
+        if opened is not None:
+            facts.key = str(opened)
+            self.ring.note(opened.source, opened=True)
+        elif source is not None:
+            facts.key = {"key_log": "key log", "rsa_key": "RSA key of the server", "none": ""}.get(
+                source.kind, "resumption"
+            )
+        for psk in asked.tried:
+            if opened is None or psk.source != opened.source:
+                self.ring.note(psk.source, opened=False)
+
+
+class _Nobody:
+    """No session: there are no keys to ask for."""
+
+
+_NOBODY = _Nobody()
+
+
+class _Asked:
+    """Who asks for a PSK, and what was answered."""
+
+    def __init__(self, connection: Connection, keys: SessionKeys) -> None:
+        flow = connection.client
+        self.ends = ((flow.src_ip, flow.sport), (flow.dst_ip, flow.dport))
+        self.keys = keys
+        self.tried: list[SessionPsk] = []
+
+
+def _find(query: PskQuery) -> Iterable[PskCandidate]:
+    asked = query.context
+    if not isinstance(asked, _Asked):
+        return
+    for psk in asked.keys.candidates(query.psk_identity, asked.ends):
+        asked.tried.append(psk)
+        yield PskCandidate(psk.key, psk)
