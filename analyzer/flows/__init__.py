@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from analyzer.flows import tcp_dial_in, tcp_dial_out
+from analyzer.flows import e2e_dial_in, e2e_dial_out, tcp_dial_in, tcp_dial_out
 
 FLOWS = (
     tcp_dial_in.FLOW,
     tcp_dial_out.FLOW,
+    e2e_dial_in.FLOW,
+    e2e_dial_out.FLOW,
 )

@@ -69,11 +69,11 @@ def reserve_and_configure(rule: Rule, evidence: Evidence) -> Result:
     if order.reply is None:
         return not_observable("the reply to the Add was not captured")
     return Result(
-        Status.OK, frames=(*order.frames, *order.reply_frames), begin=order.request.time, end=_first_reply(order)
+        Status.OK, frames=(*order.frames, *order.reply_frames), begin=order.request.time, end=first_reply(order)
     )
 
 
-def _first_reply(order: Order) -> int:
+def first_reply(order: Order) -> int:
     """When the reply was there; 0 (unknown) where it was sent again, since the first may have escaped the capture."""
     transaction = order.pair.transaction
     if transaction.reply_copies or transaction.request_copies or order.reply is None:
@@ -136,6 +136,15 @@ def start_of_tcp(rule: Rule, evidence: Evidence) -> Result:
 
 def connection_by_mrfp(rule: Rule, evidence: Evidence) -> Result:
     """SYN from the MRFP, SYN ACK, ACK."""
+    return _connection_by(rule, evidence, "MRFP")
+
+
+def connection_by_ue(rule: Rule, evidence: Evidence) -> Result:
+    """SYN from the UE, SYN ACK, ACK."""
+    return _connection_by(rule, evidence, "UE")
+
+
+def _connection_by(rule: Rule, evidence: Evidence, who: str) -> Result:
     connection = evidence.connection
     if connection is None:
         return not_observable("no TCP connection between the announced ends in the capture")
@@ -148,11 +157,11 @@ def connection_by_mrfp(rule: Rule, evidence: Evidence) -> Result:
         return rule.broken(
             "The TCP connection was not set up.", frames, expected="SYN, SYN ACK, ACK", actual=connection.outcome
         )
-    if opener != "MRFP":
+    if opener != who:
         return rule.broken(
-            "The UE opened the TCP connection; in this flow the MRFP does.",
+            f"The {opener} opened the TCP connection; in this flow the {who} does.",
             frames,
-            expected="SYN from the MRFP to the UE",
+            expected=f"SYN from the {who}",
             actual=f"SYN from {connection.client.src} to {connection.client.dst}",
         )
     made = evidence.first_step(connection, "ACK, established")
