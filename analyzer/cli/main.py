@@ -18,19 +18,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from analyzer.capture.errors import CaptureError
-from analyzer.errors import UserError
 from analyzer.report.printable import printable
 from analyzer.version import VERSION
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-BUILT_IN = {
-    "analyze": "analyzer.cli.analyze:analyze",
-    "checks": "analyzer.cli.checks:checks",
-    "explain": "analyzer.cli.explain:explain",
-    "flows": "analyzer.cli.flows:flows",
-}
+BUILT_IN = {"analyze": "analyzer.cli.analyze:analyze"}
 """Our own commands, also entry points: looking those up reads the metadata of every distribution installed."""
 COMMANDS = "mrfscope.commands"
 
@@ -39,6 +33,8 @@ EXIT_FINDINGS = 1
 EXIT_USAGE = 2
 EXIT_UNREADABLE = 3
 "Input unreadable, or nothing in it recognised."
+EXIT_UNDECRYPTED = 4
+"Something could not be decrypted, and --require-decrypt was given."
 EXIT_INTERNAL = 70
 "A fault of the program (sysexits EX_SOFTWARE)."
 EXIT_OUTPUT = 74
@@ -145,7 +141,7 @@ def _show_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show the version."
 )
 def mrfscope() -> None:
-    """Turn telecom captures (SIP/SDP, H.248, MSRP) into per-session timelines, checked against the 3GPP flows."""
+    """Turn telecom captures (SIP/SDP, H.248, MSRP) into per-session timelines."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -163,9 +159,6 @@ def run(arguments: Sequence[str]) -> int:
     except CaptureError as error:
         complain(f"{error.path}: {error.why}", error.hint)
         return EXIT_UNREADABLE
-    except UserError as error:
-        complain(error.what, error.hint)
-        return EXIT_USAGE
     except OutputError as error:
         complain(str(error))
         return EXIT_OUTPUT

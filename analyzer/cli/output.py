@@ -21,13 +21,14 @@ def refuse_captures(output: str, captures: Sequence[str]) -> None:
     for capture in captures:
         with suppress(OSError):
             if capture != "-" and os.path.samefile(output, capture):
-                raise click.UsageError(f"-o {output} is a capture being read; choose another name for the report")
+                raise click.UsageError(f"{output} is a capture being read; choose another name for the output")
 
 
 @contextmanager
-def open_output(output: str | None) -> Iterator[BinaryIO]:
+def open_output(output: str | None, *, private: bool = False) -> Iterator[BinaryIO]:
     """Standard output for None or `-`; else a temporary file beside `output` that takes its name when all went well.
 
+    `private` makes a file that only its owner may read (0600), whatever was there before: it holds keys or messages.
     Raises OutputError where the file cannot be made, written or renamed.
     """
     if output is None or output == "-":
@@ -46,7 +47,7 @@ def open_output(output: str | None) -> Iterator[BinaryIO]:
             with target.open("wb") as file:
                 yield file
             return
-        with _replacing(target, mode) as file:
+        with _replacing(target, mode, private=private) as file:
             yield file
     except BrokenPipeError:
         raise
@@ -67,13 +68,14 @@ def _stdout() -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _replacing(target: Path, mode: int | None) -> Iterator[BinaryIO]:
+def _replacing(target: Path, mode: int | None, *, private: bool) -> Iterator[BinaryIO]:
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             # mkstemp makes files that only their owner reads; a report gets the rights that any new file gets.
-            os.fchmod(file.fileno(), stat.S_IMODE(mode) if mode is not None else 0o666 & ~_umask())
+            if not private:
+                os.fchmod(file.fileno(), stat.S_IMODE(mode) if mode is not None else 0o666 & ~_umask())
         os.replace(name, target)
     except BaseException:
         with suppress(OSError):
