@@ -24,7 +24,7 @@ from analyzer.version import VERSION
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-BUILT_IN = {"analyze": "analyzer.cli.analyze:analyze"}
+BUILT_IN = {"analyze": "analyzer.cli.analyze:analyze", "decrypt": "analyzer.cli.decrypt:decrypt"}
 """Our own commands, also entry points: looking those up reads the metadata of every distribution installed."""
 COMMANDS = "mrfscope.commands"
 
