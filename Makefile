@@ -34,6 +34,9 @@ bench: $(READY_DEV)
 samples: $(READY_DEV)
 	$(BIN)/python -m samples.build
 
+docs: $(READY_DEV)
+	$(BIN)/python -m analyzer.conformance docs/conformance.md
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info
 

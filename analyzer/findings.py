@@ -124,6 +124,8 @@ def not_applicable(reason: str) -> Result:
 ELSEWHERE = not_applicable("no rule of this kind of session")
 NOT_IN_FLOW = not_applicable("a step of a flow that this session does not follow")
 "These two are the same object wherever they apply: reports leave such rules out."
+NOT_SELECTED = not_applicable("not selected")
+"What the user did not ask for."
 
 
 def was_held(result: Result) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from analyzer.checks.rule import Rule
+from analyzer.codes import matching
 from analyzer.correlate.nodes import NodeTable
 from analyzer.correlate.session import Session
 from analyzer.evidence import Evidence, Scope
-from analyzer.findings import Finding, Result, Severity, not_applicable
+from analyzer.findings import ELSEWHERE, NOT_IN_FLOW, Finding, Result, Severity, not_applicable
 from analyzer.flows.flow import Flow
 from analyzer.flows.matcher import match
 from analyzer.model import Verdict
@@ -18,9 +19,6 @@ from analyzer.profile import DEFAULT_PROFILE, Profile
 Results = dict[str, Result]
 Held = tuple[str, Callable[[Evidence], Result]]
 """A code and the function of its rule."""
-
-_ELSEWHERE = not_applicable("no rule of this kind of session")
-_NOT_IN_FLOW = not_applicable("a step of a flow that this session does not follow")
 
 
 class Judge:
@@ -38,7 +36,9 @@ class Judge:
         """`select` and `ignore` are codes or beginnings of codes (`MSRP`, `OFFER-`); an empty `select` means all."""
         self.flows = list(flows)
         self.profile = profile
-        chosen = _Chosen(tuple(select), tuple(ignore))
+        checks = list(checks)
+        codes = [*(rule.code for rule in checks), *(step.id for flow in self.flows for step in flow.steps)]
+        chosen = _Chosen(select, ignore, codes)
         self._checks = [rule for rule in checks if chosen(rule.code)]
         self._steps = {
             flow.id: [step.rule for step in flow.steps if chosen(step.rule.code) and step.rule not in self._checks]
@@ -80,7 +80,7 @@ class Judge:
             rules = {rule.code: rule.judge for rule in self._checks if kind in rule.kinds}
             if flow is not None:
                 rules.update({rule.code: rule.judge for rule in self._steps[flow.id]})
-            results = {code: _ELSEWHERE if rule in self._checks else _NOT_IN_FLOW for code, rule in self.rules.items()}
+            results = {code: ELSEWHERE if rule in self._checks else NOT_IN_FLOW for code, rule in self.rules.items()}
             known = self._usual[key] = list(rules.items()), results
         return known
 
@@ -112,15 +112,13 @@ class Judge:
 class _Chosen:
     """Which codes the user wants."""
 
-    def __init__(self, select: tuple[str, ...], ignore: tuple[str, ...]) -> None:
-        self._select = tuple(each.upper() for each in select)
-        self._ignore = tuple(each.upper() for each in ignore)
+    def __init__(self, select: Iterable[str], ignore: Iterable[str], codes: Collection[str]) -> None:
+        wanted = list(select)
+        self._codes = {code for text in wanted for code in matching(text, codes)} if wanted else set(codes)
+        self._codes.difference_update(code for text in ignore for code in matching(text, codes))
 
     def __call__(self, code: str) -> bool:
-        upper = code.upper()
-        return (not self._select or upper.startswith(self._select)) and not (
-            self._ignore and upper.startswith(self._ignore)
-        )
+        return code in self._codes
 
 
 _RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}

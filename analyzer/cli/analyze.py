@@ -2,50 +2,33 @@
 
 from __future__ import annotations
 
-import difflib
 import gc
 import os
-import shutil
 import sys
-from ipaddress import ip_address
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
 
 from analyzer.cli.main import EXIT_FINDINGS, EXIT_UNREADABLE, Invocation, complain, tool_version
+from analyzer.cli.roles import ROLES, given_roles
+from analyzer.cli.suite_options import check_codes, load_rules, split_codes, suite_options
+from analyzer.cli.terminal import is_utf8, wants_colour, width
+from analyzer.cli.thresholds import LEVELS, NEVER
 from analyzer.report import FORMATS, Report, Tally
 
 if TYPE_CHECKING:
+    from analyzer.cli.project_file import Project
     from analyzer.pipeline import Analysis
-
-ROLES = ("UE", "P-CSCF/IMS-ALG", "IMS-AGW", "IBCF", "TrGW", "MRFC", "MRFP", "KMS", "AS", "MGC", "MG", "proxy")
-"What `--node` takes: the roles of TS 23.333 and TS 23.334, and the plain ones of H.248 and SIP."
-ROLE_ALIASES = {"p-cscf": "P-CSCF/IMS-ALG", "ims-alg": "P-CSCF/IMS-ALG", "focus": "MRFC"}
-DEFAULT_WIDTH = 100
+    from analyzer.profile import Profile
+    from analyzer.suite import Suite
 
 
 def _nodes(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """`ADDR=ROLE`, the address in any spelling, the role in any case."""
-    known = {**{role.lower(): role for role in ROLES}, **ROLE_ALIASES}
-    found: dict[str, str] = {}
-    for value in values:
-        address, equals, role = value.rpartition("=")
-        try:
-            key = str(ip_address(address.strip().strip("[]")))
-        except ValueError:
-            raise click.BadParameter(
-                f"{value!r} is not ADDR=ROLE with an IP address, as in 198.51.100.7=MRFP"
-            ) from None
-        name = known.get(role.strip().lower())
-        if not equals or name is None:
-            near = difflib.get_close_matches(role.strip().lower(), known, 1)
-            meant = f"; did you mean {known[near[0]]}?" if near else ""
-            raise click.BadParameter(f"{role!r} is no role{meant} Roles: {', '.join(ROLES)}")
-        if found.get(key, name) != name:
-            raise click.BadParameter(f"{key} is given two roles, {found[key]} and {name}")
-        found[key] = name
-    return found
+    try:
+        return given_roles(values)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.command(short_help="Captures to sessions, each as one timeline.")
@@ -91,6 +74,28 @@ def _nodes(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> di
     default=0,
     help="Processes: 1 or 2; by default what the capture calls for.",
 )
+@click.option(
+    "--select",
+    multiple=True,
+    metavar="CODE",
+    help="Hold only these rules against sessions: codes or their beginnings, several with commas; can be repeated.",
+)
+@click.option(
+    "--ignore", multiple=True, metavar="CODE", help="Leave these rules out, in the same way; stronger than --select."
+)
+@click.option(
+    "--severity",
+    type=click.Choice(LEVELS),
+    help="Report only findings this bad or worse; by default all.",
+)
+@click.option(
+    "--fail-on",
+    "fail_on",
+    type=click.Choice((*LEVELS, NEVER)),
+    help="Exit code 1 from findings this bad on; by default error. What makes the command fail is always reported.",
+)
+@click.option("--profile", metavar="FILE", help="Names that the nodes of this network use, as TOML: H.248 items.")
+@suite_options
 @click.option("--identities", is_flag=True, help="Show subscriber identities in full; they are masked otherwise.")
 @click.option("-q", "--quiet", is_flag=True, help="Only the report, and of the text report only the session list.")
 @click.option(
@@ -107,11 +112,21 @@ def analyze(
     nodes: dict[str, str],
     udp_ports: tuple[int, ...],
     jobs: int,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    severity: str | None,
+    fail_on: str | None,
+    profile: str | None,
+    plugins: tuple[str, ...],
+    config: str | None,
     identities: bool,
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Turn captures into sessions: SIP/SDP, H.248, TCP and MSRP of each as one timeline with frame numbers.
+    """Turn captures into sessions, and hold each against the flow it should follow and the rules of TS 23.333.
+
+    SIP/SDP, H.248, TCP and MSRP of a session come as one timeline with frame numbers; a finding says which clause was
+    broken, in which frames, and what to do. `mrfscope explain CODE` says more.
 
     Reads pcap and pcapng, also packed with gzip or Zstandard; several captures are merged in order of time, and `-` is
     standard input.
@@ -137,14 +152,20 @@ def analyze(
         ctx.obj.verbose = verbose
 
     # From here on the work begins: numpy and the codecs are imported now.
-    from analyzer.checks import CHECKS
     from analyzer.cli.progress import Progress
     from analyzer.cli.thresholds import Thresholds
-    from analyzer.flows import FLOWS
     from analyzer.judge import Judge
     from analyzer.pipeline import Analysis, Options
 
-    thresholds = Thresholds()
+    suite, project = load_rules(plugins, config)
+    judge = Judge(
+        suite.flows,
+        suite.checks,
+        select=_codes(select, "--select", project.select, project, suite),
+        ignore=_codes(ignore, "--ignore", project.ignore, project, suite),
+        profile=_profile(profile or project.profile),
+    )
+    thresholds = Thresholds(severity or project.severity, fail_on or project.fail_on)
     form = FORMATS[format_]
     # Nothing made on the way refers to itself: the collector would find nothing, and look at millions of objects.
     # Where memory must stay bounded over hours it runs all the same, but seldom.
@@ -155,9 +176,9 @@ def analyze(
     with Progress(wanted=not quiet and not (early and to_terminal)) as progress:
         # A pipe can be read only once: the second process would find it empty.
         jobs = jobs if all(map(os.path.isfile, paths)) else 1
-        options = Options(roles=nodes, jobs=jobs, judge=Judge(FLOWS, CHECKS).judge)
+        options = Options(roles={**project.node, **nodes}, jobs=jobs, judge=judge.judge)
         options.progress = progress if progress.wanted else None
-        options.udp_ports |= frozenset(udp_ports)
+        options.udp_ports |= {*project.udp_port, *udp_ports}
         analysis = Analysis(paths, options)
         tally = Tally()
         found = thresholds.apply(chosen.choose(analysis.sessions(early=early), tally), tally)
@@ -174,9 +195,11 @@ def analyze(
             verbosity=verbose - quiet,
             selection=chosen.text,
             tally=tally,
-            colour=to_terminal and _wants_colour(),
-            unicode=output not in (None, "-") or _is_utf8(),
-            width=_width(to_terminal),
+            colour=to_terminal and wants_colour(),
+            unicode=output not in (None, "-") or is_utf8(),
+            width=width(to_terminal),
+            rules=suite.rules,
+            fail_on=thresholds.fail_on,
             jobs=jobs,
         )
         with open_output(output) as out:
@@ -189,6 +212,23 @@ def analyze(
         complain(*_nothing(analysis, paths))
         return EXIT_UNREADABLE
     return EXIT_FINDINGS if tally.failing else 0
+
+
+def _codes(given: tuple[str, ...], option: str, configured: list[str], project: Project, suite: Suite) -> list[str]:
+    """The codes of an option, else of the project file; each must fit a rule."""
+    codes = split_codes(given)
+    where = option if codes else f"{project.path}: analyze.{option[2:]}"
+    check_codes(codes or configured, list(suite.rules), where)
+    return codes or configured
+
+
+def _profile(path: str | None) -> Profile:
+    from pathlib import Path
+
+    from analyzer.profile import DEFAULT_PROFILE
+    from analyzer.profile_file import load_profile
+
+    return load_profile(Path(path)) if path is not None else DEFAULT_PROFILE
 
 
 def _no_match(text: str, seen: int) -> str:
@@ -212,19 +252,3 @@ def _nothing(analysis: Analysis, paths: list[str]) -> tuple[str, str]:
         f"nothing recognised in {', '.join(paths)}{why}",
         hint + f"to see what is there: tshark -r {name} -q -z io,phs",
     )
-
-
-def _wants_colour() -> bool:
-    """https://no-color.org: any value that is not empty says no."""
-    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def _is_utf8() -> bool:
-    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-
-
-def _width(to_terminal: bool) -> int:
-    """The terminal's width; elsewhere COLUMNS or 100."""
-    if to_terminal or os.environ.get("COLUMNS", "").isdecimal():
-        return max(60, shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns)
-    return DEFAULT_WIDTH

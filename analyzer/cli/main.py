@@ -18,13 +18,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from analyzer.capture.errors import CaptureError
+from analyzer.errors import UserError
 from analyzer.report.printable import printable
 from analyzer.version import VERSION
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-BUILT_IN = {"analyze": "analyzer.cli.analyze:analyze", "decrypt": "analyzer.cli.decrypt:decrypt"}
+BUILT_IN = {
+    "analyze": "analyzer.cli.analyze:analyze",
+    "checks": "analyzer.cli.checks:checks",
+    "decrypt": "analyzer.cli.decrypt:decrypt",
+    "explain": "analyzer.cli.explain:explain",
+    "flows": "analyzer.cli.flows:flows",
+}
 """Our own commands, also entry points: looking those up reads the metadata of every distribution installed."""
 COMMANDS = "mrfscope.commands"
 
@@ -141,7 +148,7 @@ def _show_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show the version."
 )
 def mrfscope() -> None:
-    """Turn telecom captures (SIP/SDP, H.248, MSRP) into per-session timelines."""
+    """Turn telecom captures (SIP/SDP, H.248, MSRP) into per-session timelines, checked against the 3GPP flows."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -159,6 +166,9 @@ def run(arguments: Sequence[str]) -> int:
     except CaptureError as error:
         complain(f"{error.path}: {error.why}", error.hint)
         return EXIT_UNREADABLE
+    except UserError as error:
+        complain(error.what, error.hint)
+        return EXIT_USAGE
     except OutputError as error:
         complain(str(error))
         return EXIT_OUTPUT

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from analyzer.correlate.session import Session
 from analyzer.findings import SEVERITIES, Severity, at_least
-from analyzer.report import Tally
+
+if TYPE_CHECKING:
+    from analyzer.correlate.session import Session
+    from analyzer.report import Tally
 
 NEVER = "never"
 LEVELS = tuple(each.value for each in reversed(SEVERITIES))
@@ -15,9 +18,9 @@ LEVELS = tuple(each.value for each in reversed(SEVERITIES))
 class Thresholds:
     """From which severity up findings are shown, and from which the command fails; what makes it fail is shown."""
 
-    def __init__(self, severity: str = Severity.INFO.value, fail_on: str = Severity.ERROR.value) -> None:
-        self.fail_on = None if fail_on == NEVER else Severity(fail_on)
-        shown = Severity(severity)
+    def __init__(self, severity: str | None = None, fail_on: str | None = None) -> None:
+        self.fail_on = None if fail_on == NEVER else Severity(fail_on or Severity.ERROR)
+        shown = Severity(severity or Severity.INFO)
         if self.fail_on is not None and at_least(shown, self.fail_on):
             shown = self.fail_on
         self.shown = shown

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from analyzer.evidence import Scope
-from analyzer.findings import Finding, Result, Severity, Status, StepResult, not_applicable
+from analyzer.findings import NOT_SELECTED, Finding, Result, Severity, Status, StepResult
 from analyzer.flows.flow import Flow, Step
 
 TOLERANCE_NS = 2_000_000
 "Packets may be captured up to a millisecond out of order, so two of them may seem exchanged by twice that."
-
-_NOT_SELECTED = not_applicable("not selected")
 
 
 def match(flow: Flow, results: Mapping[str, Result], scope: Scope) -> tuple[list[StepResult], dict[str, Result]]:
@@ -20,13 +18,15 @@ def match(flow: Flow, results: Mapping[str, Result], scope: Scope) -> tuple[list
     late: dict[str, Result] = {}
     for step, followers in flow.followers:
         rule = step.rule
-        result = results.get(rule.code) or _NOT_SELECTED
+        result = results.get(rule.code) or NOT_SELECTED
         if followers and result.end and result.status is Status.OK:
             overtaking = _overtaking(result, followers, results)
             if overtaking is not None:
                 result = late[rule.code] = _late(flow, step, result, overtaking, results[overtaking.id], scope)
         frames = result.findings[0].frames if result.findings else result.frames
-        steps.append(StepResult(rule.code, rule.clause, result.status, frames, result.reason))
+        steps.append(
+            StepResult(rule.code, rule.clause, result.status, frames, result.reason, step.what, rule.interfaces)
+        )
     return steps, late
 
 
@@ -47,7 +47,8 @@ def _late(flow: Flow, step: Step, result: Result, follower: Step, theirs: Result
         step.rule.code,
         step.rule.clause,
         Severity.ERROR if scope.one_clock else Severity.WARNING,
-        f"{step.what} came {gap:.0f} ms after {follower.what}, which needs its result{scope.clocks}.",
+        f"{step.id} ({step.what}) came {gap:.0f} ms after {follower.id} ({follower.what}), "
+        f"which needs its result{scope.clocks}.",
         tuple(sorted({*result.frames, *theirs.frames})),
         f"{step.id} before {follower.id} ({flow.clause} step {step.number} before {follower.number})",
         f"{follower.id} {gap:.1f} ms earlier",

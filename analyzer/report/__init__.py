@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, BinaryIO, Protocol
@@ -12,6 +12,7 @@ from analyzer.findings import Severity, at_least
 from analyzer.model import CaptureInfo, Coverage, Verdict
 
 if TYPE_CHECKING:
+    from analyzer.checks.rule import Rule
     from analyzer.correlate.nodes import NodeTable
     from analyzer.correlate.session import Conference, Session
 
@@ -74,6 +75,10 @@ class Report:
     unicode: bool = True
     "Draw with more than ASCII."
     width: int = 100
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    "What was held against the sessions, by code."
+    fail_on: Severity | None = Severity.ERROR
+    "Findings from here on are failures."
     jobs: int = 0
     "Processes as the user asked for them: 1, 2, or 0 for what the work calls for."
 
@@ -105,5 +110,7 @@ FORMATS = {
         Format("json", "analyzer.report.json_report:write_json", "one document"),
         Format("ndjson", "analyzer.report.ndjson_report:write_ndjson", "one record a line, as it is found", early=True),
         Format("csv", "analyzer.report.csv_report:write_csv", "one row per message"),
+        Format("csv-findings", "analyzer.report.csv_report:write_findings_csv", "one row per finding"),
+        Format("junit", "analyzer.report.junit_report:write_junit", "for CI: a case per session and rule"),
     )
 }

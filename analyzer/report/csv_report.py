@@ -1,4 +1,8 @@
-"""`-f csv`: one row per line of the timelines, for spreadsheets (docs/analyze.md names the columns)."""
+"""`-f csv`: one row per line of the timelines, and `-f csv-findings`: one row per finding; for spreadsheets.
+
+Two formats and not one, because a table has one kind of row: a message has no severity, a finding no direction.
+docs/analyze.md names the columns.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from io import TextIOWrapper
 from typing import BinaryIO
 
 from analyzer.report import Report
+from analyzer.report.marks import with_steps
 from analyzer.report.printable import printable
 from analyzer.report.records import entry_records
 
@@ -28,6 +33,23 @@ COLUMNS = (
 )
 
 
+FINDING_COLUMNS = (
+    "session",
+    "flow",
+    "verdict",
+    "severity",
+    "code",
+    "clause",
+    "message",
+    "frames",
+    "expected",
+    "actual",
+    "hint",
+    "confidence",
+    "causes",
+)
+
+
 def write_csv(report: Report, out: BinaryIO) -> None:
     """RFC 4180 with a header row, in UTF-8."""
     chosen = list(report.sessions)
@@ -40,7 +62,8 @@ def write_csv(report: Report, out: BinaryIO) -> None:
         head = [
             safe_cell(each) for each in (session.id, session.kind, session.verdict.value, session.state, conference)
         ]
-        for entry in entry_records(session.entries(), report.analysis.nodes):
+        entries = with_steps(session.entries(), session.steps)
+        for entry in entry_records(entries, report.analysis.nodes):
             writer.writerow(
                 [
                     *head,
@@ -56,6 +79,23 @@ def write_csv(report: Report, out: BinaryIO) -> None:
                     safe_cell(entry["step"] or ""),
                 ]
             )
+    text.flush()
+    text.detach()
+
+
+def write_findings_csv(report: Report, out: BinaryIO) -> None:
+    """The same for findings: sessions in their order, of each the worst finding first."""
+    text = TextIOWrapper(out, encoding="utf-8", newline="", write_through=False)
+    writer = csv.writer(text)
+    writer.writerow(FINDING_COLUMNS)
+    for _, session in report.sessions:
+        for finding in session.findings:
+            cells = (
+                *(session.id, session.flow or "", session.verdict.value, finding.severity.value, finding.code),
+                *(finding.clause, finding.message, " ".join(map(str, finding.frames)), finding.expected),
+                *(finding.actual, finding.hint, finding.confidence.value, " ".join(finding.causes)),
+            )
+            writer.writerow([safe_cell(each) for each in cells])
     text.flush()
     text.detach()
 

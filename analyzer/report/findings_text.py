@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from analyzer.findings import BROKEN, SEVERITIES, Finding, Severity, Status, was_held
+from analyzer.findings import BROKEN, NOT_SELECTED, SEVERITIES, Finding, Severity, Status, was_held
 from analyzer.model import Confidence, TimelineEntry, Verdict
 from analyzer.report import Tally
 from analyzer.report.ladder import frames_text
@@ -115,14 +115,16 @@ _SEVERITY_OF = {**dict.fromkeys(BROKEN, "bad"), Status.OK: "good", Status.NOT_OB
 
 def step_lines(session: Session, paint: Paint, glyphs: Glyphs, width: int) -> Iterator[str]:
     """The flow, a line a step: mark, id, frames, and what passes, or why it was not judged."""
-    if session.flow is None:
+    # What the user did not select is no news.
+    steps = [step for step in session.steps if step.reason != NOT_SELECTED.reason]
+    if session.flow is None or not steps:
         return
     yield f"  {'flow':<9}  {printable(session.flow)}"
-    longest = max((len(step.id) for step in session.steps), default=0)
-    texts = [frames_text(step.frames, glyphs.ellipsis) if step.frames else "-" for step in session.steps]
-    widest = max(map(len, texts), default=0)
+    longest = max(len(step.id) for step in steps)
+    texts = [frames_text(step.frames, glyphs.ellipsis) if step.frames else "-" for step in steps]
+    widest = max(map(len, texts))
     indent = LABEL + 2 + longest + 2 + widest + 2
-    for step, frames in zip(session.steps, texts, strict=True):
+    for step, frames in zip(steps, texts, strict=True):
         mark = paint(step.status.value, getattr(glyphs, _SEVERITY_OF.get(step.status, "idle")))
         reason = step_reason(step, session.results)
         words = [] if step.status is Status.OK else [step.status.value]

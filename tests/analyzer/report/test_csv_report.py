@@ -8,8 +8,8 @@ from io import BytesIO, StringIO
 import pytest
 
 from analyzer.report import Report
-from analyzer.report.csv_report import COLUMNS, safe_cell, write_csv
-from tests.analyzer.report.hand_made import HandMade, dial_in_analysis, hostile
+from analyzer.report.csv_report import COLUMNS, FINDING_COLUMNS, safe_cell, write_csv, write_findings_csv
+from tests.analyzer.report.hand_made import HandMade, broken_dial_in, dial_in_analysis, hostile
 
 
 def rows(analysis: HandMade) -> list[list[str]]:
@@ -53,3 +53,26 @@ def test_safe_cell(text: str, cell: str) -> None:
 
 def test_an_empty_analysis_is_a_header() -> None:
     assert rows(HandMade([])) == [list(COLUMNS)]
+
+
+def finding_rows(analysis: HandMade) -> list[list[str]]:
+    out = BytesIO()
+    write_findings_csv(Report(analysis, iter(analysis.numbered())), out)
+    assert not out.closed
+    return list(csv.reader(StringIO(out.getvalue().decode(), newline="")))
+
+
+def test_one_row_per_finding() -> None:
+    header, *lines = finding_rows(HandMade([broken_dial_in()]))
+    assert tuple(header) == FINDING_COLUMNS
+    assert [line[4] for line in lines] == ["TCP-6", "TCP-3", "SEND-4", "GEN-3"]
+    assert lines[0] == [
+        *("s-1a2b3c4d5e", "tcp-dial-in", "failed", "error", "TCP-6", "TS 23.333 clause 6.2.20.1 step 6"),
+        *("The answer came 3 ms before the Add reply.", "6 7", "the answer after the reply"),
+        *("the answer 3.0 ms earlier", "See what the MRFC acted on.", "likely", "TCP-5"),
+    ]
+
+
+def test_messages_name_the_step_that_they_fulfil() -> None:
+    _, *lines = rows(HandMade([broken_dial_in()]))
+    assert [line[13] for line in lines[:4]] == ["TCP-1", "", "TCP-2", "TCP-2"]

@@ -1,0 +1,124 @@
+"""`mrfscope.toml`: what every run in a project shall use, so that nobody has to type it (docs/analyze.md).
+
+The file is looked for in the current directory and upwards, or named with `--config FILE`. Paths in it are relative to
+it. What the command line says wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from analyzer.cli.roles import given_roles
+from analyzer.cli.thresholds import LEVELS, NEVER
+from analyzer.codes import did_you_mean
+from analyzer.toml_file import TomlFile
+
+NAME = "mrfscope.toml"
+HINT = "docs/analyze.md lists the keys of the project file"
+
+
+@dataclass(slots=True)
+class Project:
+    """What the project file says; everything empty where there is none."""
+
+    path: Path | None = None
+    node: dict[str, str] = field(default_factory=dict)
+    udp_port: list[int] = field(default_factory=list)
+    select: list[str] = field(default_factory=list)
+    ignore: list[str] = field(default_factory=list)
+    severity: str | None = None
+    fail_on: str | None = None
+    profile: str | None = None
+    plugins: list[str] = field(default_factory=list)
+
+
+def find_project_file(start: Path) -> Path | None:
+    """The nearest project file in a directory or above it."""
+    for folder in (start, *start.parents):
+        path = folder / NAME
+        if path.is_file():
+            return path
+    return None
+
+
+def load_project(config: str | None) -> Project:
+    """The project file of `--config`, else the one found from the current directory upwards. Raises UserError."""
+    try:
+        path = Path(config) if config is not None else find_project_file(Path.cwd())
+    except OSError:  # the current directory is gone
+        path = None
+    if path is None:
+        return Project()
+    file = TomlFile(path, HINT)
+    file.refuse_unknown(file.table, ["analyze"])
+    section = file.table.get("analyze", {})
+    if not isinstance(section, dict):
+        raise file.wrong(["analyze"], "must be a table: [analyze]")
+    file.refuse_unknown(section, READERS, ["analyze"])
+    values = {key: READERS[key](file, ["analyze", key], value) for key, value in section.items()}
+    return Project(path, **values)
+
+
+def _strings(file: TomlFile, keys: list[str], value: object) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(each, str) and each.strip() for each in value):
+        raise file.wrong(keys, f"must be a list of strings, is {value!r}")
+    return value
+
+
+def _string(file: TomlFile, keys: list[str], value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise file.wrong(keys, f"must be a string, is {value!r}")
+    return value
+
+
+def _codes(file: TomlFile, keys: list[str], value: object) -> list[str]:
+    return [code.strip() for each in _strings(file, keys, value) for code in each.split(",") if code.strip()]
+
+
+def _nodes(file: TomlFile, keys: list[str], value: object) -> dict[str, str]:
+    try:
+        return given_roles(_strings(file, keys, value))
+    except ValueError as error:
+        raise file.wrong(keys, str(error)) from None
+
+
+def _ports(file: TomlFile, keys: list[str], value: object) -> list[int]:
+    if not isinstance(value, list) or not all(type(each) is int and 1 <= each <= 65535 for each in value):
+        raise file.wrong(keys, f"must be a list of ports from 1 to 65535, is {value!r}")
+    return value
+
+
+def _level(*more: str) -> Callable[[TomlFile, list[str], object], str]:
+    levels = (*LEVELS, *more)
+
+    def read(file: TomlFile, keys: list[str], value: object) -> str:
+        if not isinstance(value, str) or value not in levels:
+            near = did_you_mean(str(value), levels, 1)
+            raise file.wrong(keys, f"must be one of {', '.join(levels)}, is {value!r}{near}")
+        return value
+
+    return read
+
+
+def _path(file: TomlFile, keys: list[str], value: object) -> str:
+    return str(file.path.parent / Path(_string(file, keys, value)).expanduser())
+
+
+def _paths(file: TomlFile, keys: list[str], value: object) -> list[str]:
+    return [_path(file, keys, each) for each in _strings(file, keys, value)]
+
+
+READERS: dict[str, Callable[[TomlFile, list[str], Any], Any]] = {
+    "node": _nodes,
+    "udp_port": _ports,
+    "select": _codes,
+    "ignore": _codes,
+    "severity": _level(),
+    "fail_on": _level(NEVER),
+    "profile": _path,
+    "plugins": _paths,
+}
+"The keys of section `analyze`, each with what reads it."
