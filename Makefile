@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
+# What pip does when it installs a wheel; without it each start of the command compiles where writing bytecode is off.
+COMPILE := $(BIN)/python -m compileall -q $(wildcard dissectors analyzer replay)
 SOURCES := $(shell find dissectors analyzer replay -name '*.py' 2>/dev/null)
 
 .PHONY: demo test soak lint format bench samples docs clean
@@ -45,8 +47,10 @@ $(BIN)/pip:
 
 $(READY): pyproject.toml | $(BIN)/pip
 	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable .
+	$(COMPILE)
 	touch $@
 
 $(READY_DEV): pyproject.toml | $(BIN)/pip
 	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable '.[dev]'
+	$(COMPILE)
 	touch $@ $(READY)

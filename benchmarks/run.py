@@ -11,6 +11,7 @@ mrfscope is missing.
 from __future__ import annotations
 
 import argparse
+import compileall
 import filecmp
 import hashlib
 import json
@@ -174,6 +175,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("benchmarks.run: mrfscope is not installed (pip install -e .)", file=sys.stderr)
         return 2
     adopt_orphans()
+    for package in ("analyzer", "dissectors"):  # as pip does with an installed wheel
+        compileall.compile_dir(FOLDER.parent / package, quiet=1)
     sizes = QUICK if options.quick else SIZES
     results: list[Measured] = []
     try:

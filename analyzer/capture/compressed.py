@@ -11,8 +11,6 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
-import zstandard
-
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
 ZSTD_SKIPPABLE = b"\x2a\x4d\x18"
@@ -119,6 +117,8 @@ class PipeSource:
                 self.damage = f"gzip data cut at octet {self.consumed} of the file"
 
     def _zstd(self) -> Iterator[bytes]:
+        import zstandard  # most captures need it not, and its import takes 6 ms
+
         packed, at = self._raw(PIECE), 0
         unpacker = None
         while at < len(packed):

@@ -151,7 +151,9 @@ def analyze(
     if isinstance(ctx.obj, Invocation):
         ctx.obj.verbose = verbose
 
-    # From here on the work begins: numpy and the codecs are imported now.
+    # From here on the work begins: numpy and the codecs are imported now. Nothing here is linear algebra: the threads
+    # that numpy would start for it spin on the core of the second process, and are in the way of its fork.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from analyzer.cli.progress import Progress
     from analyzer.cli.thresholds import Thresholds
     from analyzer.judge import Judge

@@ -45,7 +45,7 @@ class NodeTable:
 
     def __init__(self, given: Mapping[str, str] | None = None) -> None:
         self._given = dict(given or {})
-        self._seen: dict[str, tuple[int, Role]] = {}
+        self._seen: dict[str, tuple[int, str]] = {}
         "The weightiest role each address has shown, of equals the first."
 
     def note(self, address: str, role: Role, *, guess: bool = False) -> None:
@@ -54,7 +54,7 @@ class NodeTable:
             weight = GUESS if guess else _WEIGHT[role]
             known = self._seen.get(address)
             if known is None or weight > known[0]:
-                self._seen[address] = weight, role
+                self._seen[address] = weight, role.value
 
     def role(self, address: str) -> str:
         """The role of an address, or empty when nothing speaks for one."""
@@ -62,7 +62,7 @@ class NodeTable:
         if given is not None:
             return given
         seen = self._seen.get(address)
-        return seen[1].value if seen is not None else ""
+        return seen[1] if seen is not None else ""
 
     def gives(self, address: str) -> bool:
         """Was the role of this address given by the user?"""

@@ -6,7 +6,7 @@ leaves.
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable, Iterable
 
 from dissectors.errors import DecodeError
@@ -16,7 +16,7 @@ from dissectors.msrp.message import ByteRange, MsrpMessage, split_headers
 
 def draw_transaction_id() -> str:
     """Sixteen random hexadecimal digits: the 64 bits that RFC 4975 section 7.1 asks for."""
-    return secrets.token_hex(8)
+    return os.urandom(8).hex()
 
 
 def pick_transaction_id(body: bytes | None, draw: Callable[[], str] = draw_transaction_id) -> str:
