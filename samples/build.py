@@ -1,6 +1,7 @@
 """Build `capture.pcapng` of every scenario, or of the named ones: `python -m samples.build [NAME...] [--check]`.
 
-The captures of fault twins are not kept under version control: a twin is its description.
+The captures of fault twins are not kept under version control: a twin is its description. With `--expected` it writes
+what the analyzer says of them to `expected.json` as well, for a person to read before it is committed.
 """
 
 from __future__ import annotations
@@ -36,11 +37,21 @@ def capture(description: Path) -> bytes:
     return encode(built, scenario.interface)
 
 
+def write_expected(folder: Path, data: bytes) -> None:
+    """Write what the analyzer says of a capture. Raises samples.expected.ExpectedError."""
+    from samples.expected import expected, text  # the analyzer is not needed to build
+
+    keys = folder / "keys.toml"
+    record = expected(data, keys if keys.exists() else None, twin=is_twin(folder.name))
+    (folder / "expected.json").write_text(text(record), encoding="utf-8")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Write the captures; with --check only say which would change. Exit code 0; 1 if one would, 2 if one is wrong."""
     parser = argparse.ArgumentParser(prog="samples.build", description=__doc__)
     parser.add_argument("name", nargs="*", help="scenario folders; without any, all")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a capture would change")
+    parser.add_argument("--expected", action="store_true", help="write expected.json, too")
     options = parser.parse_args(arguments)
     stale = 0
     for name in options.name or sorted(path.parent.name for path in FOLDER.glob("*/scenario.toml")):
@@ -50,6 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
         except (ScenarioError, OSError, ValueError) as error:
             print(f"{name}: {error}", file=sys.stderr)
             return 2
+        if options.expected:
+            write_expected(target.parent, data)
         if target.exists() and target.read_bytes() == data:
             print(f"{name}: {len(data)} octets, unchanged")
             continue

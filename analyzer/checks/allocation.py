@@ -47,14 +47,11 @@ def asked_to_allocate(rule: Rule, evidence: Evidence) -> Result:
             expected="a=path:$ in Local",
             actual="no a=path in Local, none in the reply",
         )
-    transaction = order.pair.transaction
-    reply_time = order.reply.time if order.reply is not None else 0
-    sent_again = bool(transaction.reply_copies or transaction.request_copies)
     return Result(
         Status.OK,
         frames=(*order.frames, *order.reply_frames),
         begin=order.request.time,
-        end=0 if sent_again else reply_time,
+        end=order.answered,
     )
 
 
@@ -69,7 +66,7 @@ def path_passed_on(rule: Rule, evidence: Evidence, announced: Announced | None, 
         return not_observable(evidence.orders_incomplete or "the MRFP's reply was not captured")
     given = order.replied_local.path
     if announced.end.path == given:
-        return Result(Status.OK, frames=announced.frames, begin=announced.time, end=announced.time)
+        return Result(Status.OK, frames=announced.frames, begin=announced.time, end=announced.sent)
     return rule.broken(
         f"The path in the MRFC's {what} is not the one that the MRFP gave: the UE will address another session.",
         (*order.reply_frames, *announced.frames),

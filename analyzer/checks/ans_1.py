@@ -23,7 +23,7 @@ def judge(evidence: Evidence) -> Result:
     assert remote is not None
     if remote.path == answer.end.path:
         time = configure.request.time if configure.request is not None else 0
-        return Result(Status.OK, frames=configure.frames, begin=time, end=time)
+        return Result(Status.OK, frames=configure.frames, begin=time, end=configure.asked)
     return RULE.broken(
         "The MRFC did not give the answer's MSRP path to the MRFP: what the MRFP sends will carry a wrong To-Path.",
         (*answer.frames, *configure.frames),

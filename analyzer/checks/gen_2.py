@@ -30,6 +30,8 @@ def judge(evidence: Evidence) -> Result:
     if time < offer.message.time - TOLERANCE_NS:
         if len(connection.sessions) > 1:
             return not_applicable("a connection that was there before is shared (RFC 4975 section 5.4)")
+        if evidence.offer is not None and not evidence.offer.sent:
+            return not_observable("only a repetition of the offer was captured")
         early = (offer.message.time - time) / 1e9
         return RULE.broken(
             f"The TCP connection was set up {early:.3f} s before the offer that it belongs to{evidence.scope.clocks}.",

@@ -15,7 +15,7 @@ def judge(evidence: Evidence) -> Result:
     if offer is None:
         return not_observable("the offer was not captured")
     if offer.end.cema:
-        return Result(Status.OK, frames=offer.frames, begin=offer.time, end=offer.time)
+        return Result(Status.OK, frames=offer.frames, begin=offer.time, end=offer.sent)
     return RULE.broken(
         "The MRFC's offer has no a=msrp-cema.",
         offer.frames,

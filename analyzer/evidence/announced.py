@@ -19,6 +19,8 @@ class Announced:
     index: int
     "Which `m=` line, from 0."
     end: MediaEnd
+    sent: int = 0
+    "When it was first sent, ns; 0 where what was captured is a repetition, and the first copy is not in the capture."
     _media: MediaDescription | None = field(default=None, repr=False)
 
     @property

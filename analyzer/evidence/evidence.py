@@ -73,13 +73,33 @@ class Evidence:
     def offer(self) -> Announced | None:
         """The MSRP stream as offered, in the copy nearest to the MRFC."""
         exchange = self.exchange
-        return self._nearest(exchange.offer, exchange.offer_copies) if exchange is not None else None
+        return self._dated(self._nearest(exchange.offer, exchange.offer_copies)) if exchange is not None else None
 
     @lazy
     def answer(self) -> Announced | None:
         """The MSRP stream as answered, likewise."""
         exchange = self.exchange
-        return self._nearest(exchange.answer, exchange.answer_copies) if exchange is not None else None
+        return self._dated(self._nearest(exchange.answer, exchange.answer_copies)) if exchange is not None else None
+
+    def _dated(self, announced: Announced | None) -> Announced | None:
+        """Set when it was sent, unless what follows it (a response, the ACK to a response) stands before it."""
+        if announced is None:
+            return None
+        own = announced.message
+        sip = own.decoded
+        after = "ACK" if not sip.is_request else sip.method
+        for message in self.facts.messages if self.facts is not None else ():
+            if message is own or message.time >= own.time:
+                break
+            other, hop = message.decoded, message.flow
+            if (
+                (other.cseq, other.method, other.is_request) == (sip.cseq, after, not sip.is_request)
+                and hop.src_ip == own.flow.dst_ip
+                and hop.dst_ip == own.flow.src_ip
+            ):
+                return announced
+        announced.sent = own.time
+        return announced
 
     def _nearest(self, first: Described | None, copies: Sequence[Described]) -> Announced | None:
         if first is None:

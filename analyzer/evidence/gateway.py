@@ -34,6 +34,21 @@ class Order:
         return self.pair.reply is not None and self.pair.error is None
 
     @property
+    def asked(self) -> int:
+        """When the command was first sent, ns; 0 where a reply before it shows that the capture lacks that copy."""
+        if self.request is None or (self.reply is not None and self.reply.time < self.request.time):
+            return 0
+        return self.request.time
+
+    @property
+    def answered(self) -> int:
+        """When the reply was there; 0 where it was sent again, since the first may have escaped the capture."""
+        transaction = self.pair.transaction
+        if self.reply is None or transaction.reply_copies or transaction.request_copies:
+            return 0
+        return self.reply.time
+
+    @property
     def frames(self) -> tuple[int, ...]:
         """Frames of the request, else of the reply."""
         message = self.request or self.reply

@@ -7,7 +7,7 @@ Each function holds one row of a flow against a session; the row is the rule it 
 from __future__ import annotations
 
 from analyzer.checks.rule import Rule
-from analyzer.evidence import Evidence, Order
+from analyzer.evidence import Evidence
 from analyzer.findings import Result, Status, not_applicable, not_observable
 from analyzer.flows.instructions import names_of_tcp_events, start_wanted
 from analyzer.model import Confidence
@@ -36,7 +36,7 @@ def offer_from_ue(rule: Rule, evidence: Evidence) -> Result:
             expected="the UE's own TCP port in the m= line",
             actual=f"port {offer.end.port}",
         )
-    return Result(Status.OK, frames=offer.frames, begin=offer.time, end=offer.time)
+    return Result(Status.OK, frames=offer.frames, begin=offer.time, end=offer.sent)
 
 
 def reserve_and_configure(rule: Rule, evidence: Evidence) -> Result:
@@ -68,17 +68,7 @@ def reserve_and_configure(rule: Rule, evidence: Evidence) -> Result:
         )
     if order.reply is None:
         return not_observable("the reply to the Add was not captured")
-    return Result(
-        Status.OK, frames=(*order.frames, *order.reply_frames), begin=order.request.time, end=first_reply(order)
-    )
-
-
-def first_reply(order: Order) -> int:
-    """When the reply was there; 0 (unknown) where it was sent again, since the first may have escaped the capture."""
-    transaction = order.pair.transaction
-    if transaction.reply_copies or transaction.request_copies or order.reply is None:
-        return 0
-    return order.reply.time
+    return Result(Status.OK, frames=(*order.frames, *order.reply_frames), begin=order.request.time, end=order.answered)
 
 
 def failure_event(rule: Rule, evidence: Evidence) -> Result:
@@ -88,7 +78,7 @@ def failure_event(rule: Rule, evidence: Evidence) -> Result:
         return not_observable(evidence.orders_incomplete or "the Add of its termination was not captured")
     for each in evidence.orders:
         if each.request is not None and names_of_tcp_events(each, evidence.profile):
-            return Result(Status.OK, frames=each.frames, begin=each.request.time, end=each.request.time)
+            return Result(Status.OK, frames=each.frames, begin=each.request.time, end=each.asked)
     if evidence.orders_incomplete:
         return not_observable(evidence.orders_incomplete)
     others = sorted({event.name for each in evidence.orders for event in each.events()})
@@ -119,7 +109,7 @@ def start_of_tcp(rule: Rule, evidence: Evidence) -> Result:
                 expected="instructions in line with the answer's a=setup:passive",
                 actual="the MRFP is told to open the connection",
             )
-        return Result(Status.OK, frames=wanted[0].frames, begin=request.time, end=request.time)
+        return Result(Status.OK, frames=wanted[0].frames, begin=request.time, end=wanted[0].asked)
     if answer is None:
         return not_observable("the answer, and so its a=setup, is not in the capture")
     if answer.end.setup != "active":
@@ -197,14 +187,14 @@ def answer_of_mrfc(rule: Rule, evidence: Evidence) -> Result:
                 expected=f"{given.address} port {given.port}",
                 actual=f"{answer.end.address} port {answer.end.port}",
             )
-    return Result(Status.OK, frames=answer.frames, begin=answer.time, end=answer.time)
+    return Result(Status.OK, frames=answer.frames, begin=answer.time, end=answer.sent)
 
 
 def response_with_answer(rule: Rule, evidence: Evidence) -> Result:
     """The answer stands in a 200 or an 18x."""
     answer = evidence.answer
     if answer is not None:
-        return Result(Status.OK, frames=answer.frames, begin=answer.time, end=answer.time)
+        return Result(Status.OK, frames=answer.frames, begin=answer.time, end=answer.sent)
     facts = evidence.facts
     if facts is None or evidence.exchange is None or evidence.offer is None:
         return not_observable("the offer was not captured")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from analyzer.evidence import Scope
 from analyzer.findings import NOT_SELECTED, Finding, Result, Severity, Status, StepResult
 from analyzer.flows.flow import Flow, Step
+from analyzer.model import Confidence
 
 TOLERANCE_NS = 2_000_000
 "Packets may be captured up to a millisecond out of order, so two of them may seem exchanged by twice that."
@@ -53,5 +54,6 @@ def _late(flow: Flow, step: Step, result: Result, follower: Step, theirs: Result
         f"{step.id} before {follower.id} ({flow.clause} step {step.number} before {follower.number})",
         f"{follower.id} {gap:.1f} ms earlier",
         f"See what {follower.who} acted on before it had this; compare the clocks of the capture points first.",
+        Confidence.LIKELY,  # the capture may lack the first copy of what was sent twice
     )
     return Result(Status.LATE, frames=result.frames, begin=result.begin, end=result.end, findings=(finding,))

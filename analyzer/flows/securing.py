@@ -25,7 +25,6 @@ from analyzer.evidence.mikey import (
 )
 from analyzer.findings import Result, Status, not_applicable, not_observable
 from analyzer.flows.instructions import names_of_tcp_events, names_of_tls_events, start_tls_wanted, start_wanted
-from analyzer.flows.joining import first_reply
 from analyzer.model import Confidence
 from dissectors.errors import DecodeError
 
@@ -43,7 +42,7 @@ TOLERANCE_NS = 2_000_000
 
 def at(announced: Announced) -> Result:
     """Satisfied by a description."""
-    return Result(Status.OK, frames=announced.frames, begin=announced.time, end=announced.time)
+    return Result(Status.OK, frames=announced.frames, begin=announced.time, end=announced.sent)
 
 
 # ---------------------------------------------------------------------- MIKEY in SDP
@@ -410,7 +409,7 @@ def psk_given(rule: Rule, evidence: Evidence) -> Result:
         )
     request = last.order.request
     time = request.time if request is not None else 0
-    return Result(Status.OK, frames=last.order.frames, begin=time, end=time)
+    return Result(Status.OK, frames=last.order.frames, begin=time, end=last.order.asked)
 
 
 def both_failure_events(rule: Rule, evidence: Evidence) -> Result:
@@ -421,9 +420,10 @@ def both_failure_events(rule: Rule, evidence: Evidence) -> Result:
     tcp = [each for each in evidence.orders if names_of_tcp_events(each, evidence.profile)]
     tls = [each for each in evidence.orders if names_of_tls_events(each, evidence.profile)]
     if tcp and tls:
-        request = (tls[0] if tls[0].request is not None else tcp[0]).request
-        time = request.time if request is not None else 0
-        return Result(Status.OK, frames=tuple(dict.fromkeys((*tcp[0].frames, *tls[0].frames))), begin=time, end=time)
+        last = tls[0] if tls[0].request is not None else tcp[0]
+        begin = last.request.time if last.request is not None else 0
+        frames = tuple(dict.fromkeys((*tcp[0].frames, *tls[0].frames)))
+        return Result(Status.OK, frames=frames, begin=begin, end=last.asked)
     if evidence.orders_incomplete:
         return not_observable(evidence.orders_incomplete)
     lacking = " and ".join(word for word, found in (("TCP", tcp), ("TLS", tls)) if not found)
@@ -448,7 +448,7 @@ def start_of_both(rule: Rule, evidence: Evidence) -> Result:
     if tcp and tls:
         request = tcp[0].request
         assert request is not None
-        return Result(Status.OK, frames=tcp[0].frames, begin=request.time, end=request.time)
+        return Result(Status.OK, frames=tcp[0].frames, begin=request.time, end=tcp[0].asked)
     answer = evidence.answer
     if answer is None:
         return not_observable("the answer, and so its a=setup, is not in the capture")
@@ -482,7 +482,7 @@ def reserved_only(rule: Rule, evidence: Evidence) -> Result:
     if order.reply is None:
         return not_observable("the reply to the Add was not captured")
     frames = (*order.frames, *order.reply_frames)
-    return Result(Status.OK, frames=frames, begin=order.request.time, end=first_reply(order))
+    return Result(Status.OK, frames=frames, begin=order.request.time, end=order.answered)
 
 
 def configured(rule: Rule, evidence: Evidence) -> Result:
@@ -503,7 +503,7 @@ def configured(rule: Rule, evidence: Evidence) -> Result:
     for part in (psk_given(rule, evidence), both_failure_events(rule, evidence)):
         if part.status is not Status.OK:
             return part
-    return Result(Status.OK, frames=configure.frames, begin=configure.request.time, end=configure.request.time)
+    return Result(Status.OK, frames=configure.frames, begin=configure.request.time, end=configure.asked)
 
 
 def configured_after_verifying(rule: Rule, evidence: Evidence) -> Result:
