@@ -19,14 +19,14 @@ class Message:
     """One decoded protocol message with its place in the capture."""
 
     protocol: str
-    "`sip` or `h248`; MSRP and TCP stay inside their connection (see `conversations.connection`)."
+    "`sip`, `h248`, or `http` (with a KMS); MSRP and TCP stay inside their connection (see `conversations.connection`)."
     flow: Flow
     time: int
     "Capture time of the packet that completed it, in ns."
     frames: tuple[int, ...]
     "The frames its octets came in, in stream order."
     decoded: Any
-    "`SipMessage` or `H248Message`."
+    "`SipMessage`, `H248Message` or `HttpMessage`."
 
 
 class TimelineEntry(NamedTuple):
@@ -35,7 +35,7 @@ class TimelineEntry(NamedTuple):
     time: int
     frames: tuple[int, ...]
     protocol: str
-    "`sip`, `h248`, `tcp`, `tls`, `msrp`."
+    "`sip`, `h248`, `http`, `tcp`, `tls`, `msrp`."
     flow: Flow
     summary: str
     "What was said, without bodies, keys or subscriber identities."

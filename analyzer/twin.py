@@ -2,7 +2,7 @@
 
 It sends one batch per packet block through a pipe, as plain tuples in `marshal` form: the pipe is ours from both ends
 and both run the same interpreter, so the format needs neither version nor trust. SIP crosses as the fields of its
-record, H.248 over TCP as octets.
+record, H.248 over TCP and HTTP as octets.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import marshal
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, fields
 from operator import attrgetter
 from typing import Any, BinaryIO
@@ -22,6 +22,7 @@ from analyzer.model import Coverage, Gap, Message, Undecoded
 from analyzer.streams.lane import Lane, LaneOutput
 from analyzer.transport.flow import FlowTable
 from dissectors.h248 import decode_h248
+from dissectors.http import decode_head
 from dissectors.sip import SipMessage
 
 LENGTH = 8
@@ -32,6 +33,19 @@ PIPE_OCTETS = 1 << 20
 
 _SIP_FIELDS = attrgetter(*(each.name for each in fields(SipMessage) if each.init))
 "What a `SipMessage` is made of: as a tuple it crosses at a quarter of the cost of decoding it again."
+
+
+_ACROSS: dict[str, Callable[[Any], Any]] = {
+    "sip": _SIP_FIELDS,
+    "h248": attrgetter("data"),
+    "http": attrgetter("head", "body", "body_size"),
+}
+"What of a message of each protocol crosses, and how it is made a message again."
+_BACK: dict[str, Callable[[Any], Any]] = {
+    "sip": lambda crossed: SipMessage(*crossed),
+    "h248": decode_h248,
+    "http": lambda crossed: decode_head(*crossed),
+}
 
 
 class TwinError(RuntimeError):
@@ -91,7 +105,7 @@ class Twin:
         flows = self._flows
         output = LaneOutput()
         for protocol, addresses, ports, time, frames, crossed in messages:
-            decoded: Any = SipMessage(*crossed) if protocol == "sip" else decode_h248(crossed)
+            decoded: Any = _BACK[protocol](crossed)
             output.messages.append(Message(protocol, flows.get(addresses, ports), time, frames, decoded))
         output.opened = [flows.get(*key) for key in opened]
         output.connections = [Connection.from_wire(each, flows) for each in connections]
@@ -136,7 +150,7 @@ def _send(wire: tuple[Any, ...], pipe: BinaryIO) -> None:
 def _wire(output: LaneOutput) -> tuple[Any, ...]:
     messages = []
     for each in output.messages:
-        crossing = _SIP_FIELDS(each.decoded) if each.protocol == "sip" else each.decoded.data
+        crossing = _ACROSS[each.protocol](each.decoded)
         messages.append((each.protocol, *each.flow.key, each.time, each.frames, crossing))
     return messages, [flow.key for flow in output.opened], [each.to_wire() for each in output.connections]
 

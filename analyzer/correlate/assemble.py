@@ -13,6 +13,7 @@ from analyzer.correlate.links import link_connections, link_terminations
 from analyzer.correlate.outcome import outcome
 from analyzer.correlate.roles import note_roles
 from analyzer.correlate.session import Participant, Session, stable_id
+from analyzer.correlate.tickets import link_kms
 from analyzer.model import Confidence, Link
 
 if TYPE_CHECKING:
@@ -100,6 +101,10 @@ def assemble_session(
         others = [end for end in rivals if (end.session_id, end.address, end.port) not in mine]
         session.border = correlator.joins_legs(terminations, others)
     if facts is not None:
+        if correlator.kms:
+            for asked, link in link_kms(correlator.kms, facts):
+                session.kms_exchanges.append(asked)
+                links.append(link)
         exchange = _agreed(facts.exchanges)
         if exchange is not None:
             session.offered = exchange.offer.ends if exchange.offer is not None else []

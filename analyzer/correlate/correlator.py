@@ -14,18 +14,20 @@ from operator import attrgetter
 
 from analyzer.conversations.connection import Connection
 from analyzer.conversations.h248_terminations import Termination, TerminationTable
+from analyzer.conversations.kms_exchange import TO_KMS, KmsTable
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.sip_call import SipCall
 from analyzer.correlate.assemble import assemble_session
 from analyzer.correlate.conferences import ConferenceTable
 from analyzer.correlate.index import EndIndex, EndKeys, bare_key, pair_key
 from analyzer.correlate.legs import LegTable
-from analyzer.correlate.nodes import NodeTable
+from analyzer.correlate.nodes import NodeTable, Role
 from analyzer.correlate.roles import GatewayTable
 from analyzer.correlate.session import Conference, Session
 from analyzer.evidence.scope import Scope
-from analyzer.model import Coverage, Message
+from analyzer.model import Coverage, Message, Undecoded
 from analyzer.transport.flow import Flow
+from dissectors.errors import DecodeError
 
 LINGER_NS = 40_000_000_000
 "Quiet time after which a session that is over is taken out: 64*T1 = 32 s (RFC 3261 section 17.1.1.2), and some."
@@ -58,6 +60,7 @@ class Correlator:
         self.legs = LegTable()
         self.gateways = GatewayTable()
         self.terminations = TerminationTable()
+        self.kms = KmsTable()
         self.termination_index: EndIndex[Termination] = EndIndex()
         self.connection_index: EndIndex[Connection] = EndIndex()
         self._calls: OrderedDict[str, SipCall] = OrderedDict()
@@ -80,10 +83,12 @@ class Correlator:
     # ------------------------------------------------------------------ taking in
 
     def add_message(self, message: Message) -> None:
-        """Take one SIP or H.248 message."""
+        """Take one SIP or H.248 message, or one of HTTP with a KMS."""
         self.scope.hear(message)
         if message.protocol == "sip":
             self._add_sip(message)
+        elif message.protocol == "http":
+            self._add_http(message)
         else:
             table = self.terminations
             table.add(message)
@@ -127,6 +132,17 @@ class Correlator:
         sip = message.decoded
         if sip.is_request and sip.method == "INVITE" and not sip.to_tag:
             self.legs.note(call_id, sip)
+
+    def _add_http(self, message: Message) -> None:
+        try:
+            mikey = self.kms.add(message)
+        except DecodeError as error:
+            self.coverage.add_undecoded(Undecoded("mikey", message.frames[0], error.offset, error.why))
+            return
+        if mikey is not None:
+            self.coverage.messages["mikey"] += 1
+            if mikey.data_type in TO_KMS:
+                self.nodes.note(message.flow.dst_ip, Role.KMS)
 
     def _retire(self, call: SipCall) -> None:
         """Its Call-ID came again long after its end: what comes now is another call."""
@@ -186,6 +202,8 @@ class Correlator:
                 session = self._session_of_connection(connection)
                 if session is not None:
                     yield session
+        if everything and (left_over := self.kms.left_over()):
+            self.coverage.unlinked["http"] += left_over
 
     def _awaited(self) -> EndKeys:
         """The media ends of all calls that are still open."""

@@ -20,6 +20,7 @@ class Role(StrEnum):
     IMS_AGW = "IMS-AGW"
     MGC = "MGC"
     MG = "MG"
+    KMS = "KMS"
     PROXY = "proxy"
 
 
@@ -31,6 +32,7 @@ _WEIGHT = {
     Role.IMS_AGW: 10,
     Role.MGC: 4,
     Role.MG: 4,
+    Role.KMS: 6,
     Role.UE: 2,
     Role.PROXY: 1,
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from analyzer.conversations.connection import ConnectionPart
 from analyzer.conversations.h248_terminations import Termination
+from analyzer.conversations.kms_exchange import KmsExchange
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.sip_call import SipCall, SipDigest
 from analyzer.correlate.timeline import Packed, pack, signalling_entries, timeline, unpack
@@ -52,6 +53,8 @@ class Session:
     "The call with its messages; gone once the session is released."
     terminations: list[Termination] = field(default_factory=list)
     connections: list[ConnectionPart] = field(default_factory=list)
+    kms_exchanges: list[KmsExchange] = field(default_factory=list)
+    "Ticket Requests and Resolves about the ticket in its offer; gone once the session is released."
     links: list[Link] = field(default_factory=list)
     participants: list[Participant] = field(default_factory=list)
     nodes: dict[str, str] = field(default_factory=dict)
@@ -72,20 +75,24 @@ class Session:
     findings: list[Finding] = field(default_factory=list)
     "What is wrong, the worst first."
     signalling: Packed | None = field(default=None, repr=False)
-    "What SIP and H.248 say in the timeline, once the messages are gone."
+    "What SIP, H.248 and HTTP say in the timeline, once the messages are gone."
 
     def entries(self) -> list[TimelineEntry]:
         """The timeline, by time and frame; put together every time it is asked for, since most of it is kept packed."""
         if self.signalling is not None:
             return timeline(unpack(self.signalling), self.connections)
-        return timeline(signalling_entries(self.call, self.terminations), self.connections)
+        return timeline(self._signalling_entries(), self.connections)
+
+    def _signalling_entries(self) -> list[TimelineEntry]:
+        return signalling_entries(self.call, self.terminations, self.kms_exchanges)
 
     def release(self) -> None:
         """Let go of the SIP and H.248 messages and keep what reports read: whoever judges messages did so before."""
         if self.signalling is None:
-            self.signalling = pack(signalling_entries(self.call, self.terminations))
+            self.signalling = pack(self._signalling_entries())
         self.call = None
         self.unlocked = None
+        self.kms_exchanges.clear()
         for life in self.terminations:
             life.pairs.clear()
         for part in self.connections:

@@ -9,6 +9,7 @@ from operator import itemgetter
 from analyzer.conversations.connection import ConnectionPart
 from analyzer.conversations.h248_terminations import Termination
 from analyzer.conversations.h248_transactions import CommandPair
+from analyzer.conversations.kms_exchange import KmsExchange
 from analyzer.conversations.sip_call import SipCall
 from analyzer.model import Message, TimelineEntry
 from analyzer.transport.flow import Flow, FlowKey
@@ -29,9 +30,14 @@ def timeline(signalling: Iterable[TimelineEntry], connections: Iterable[Connecti
     return entries
 
 
-def signalling_entries(call: SipCall | None, terminations: Iterable[Termination]) -> list[TimelineEntry]:
-    """What SIP and H.248 said, in no order."""
+def signalling_entries(
+    call: SipCall | None, terminations: Iterable[Termination], kms_exchanges: Iterable[KmsExchange] = ()
+) -> list[TimelineEntry]:
+    """What SIP, H.248 and HTTP with the KMS said, in no order."""
     entries = list(h248_entries(terminations))
+    for exchange in kms_exchanges:
+        for each in exchange.messages:
+            entries.append(TimelineEntry(each.time, each.frames, "http", each.flow, exchange.summary(each)))
     if call is not None:
         entries.extend(sip_entries(call))
     return entries

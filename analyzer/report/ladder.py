@@ -35,7 +35,7 @@ LADDER_WIDTH = 22
 "Columns for all lifelines that long summaries have to leave, as far as NARROW and COMFORTABLE allow."
 SUMMARY_LEAST = 30
 MAX_FRAMES_WIDTH = 15
-PROTOCOL_NAMES = {"sip": "SIP", "h248": "H.248", "tcp": "TCP", "tls": "TLS", "msrp": "MSRP"}
+PROTOCOL_NAMES = {"sip": "SIP", "h248": "H.248", "tcp": "TCP", "tls": "TLS", "msrp": "MSRP", "http": "HTTP"}
 
 
 @dataclass(slots=True)

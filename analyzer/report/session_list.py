@@ -28,7 +28,7 @@ WRAP_AT = {"state": 17, "people": 25, "messages": 15}
 NARROW_WRAP_AT = {"state": 11, "people": 17, "messages": 9}
 "The same for eighty."
 NO_BREAK = "\N{NO-BREAK SPACE}"
-PROTOCOL_ORDER = ("sip", "h248", "tcp", "tls", "msrp")
+PROTOCOL_ORDER = ("sip", "h248", "http", "tcp", "tls", "msrp")
 
 
 def session_table(

@@ -28,8 +28,9 @@ def wireshark_filter(session: Session, entries: Iterable[TimelineEntry]) -> str:
             + " && ".join(f"{ip}.addr == {address}" for address in dict.fromkeys((flow.src_ip, flow.dst_ip)))
             + f" && tcp.port == {flow.sport} && tcp.port == {flow.dport})"
         )
-    h248 = [frames for _, frames, protocol, _, _, _ in entries if protocol == "h248"]
-    frames = sorted(set(chain.from_iterable(h248)))
+    # What no address and port of the session finds.
+    apart = [frames for _, frames, protocol, _, _, _ in entries if protocol in ("h248", "http")]
+    frames = sorted(set(chain.from_iterable(apart)))
     if frames:
         parts.append(f"frame.number in {{{', '.join(ranges(frames))}}}")
     return " || ".join(parts)

@@ -145,6 +145,8 @@ class Lane:
         self.coverage.messages[protocol] += 1
         if protocol == "h248":
             bodies = decoded.count_sdp()
+        elif protocol == "http":
+            bodies = 0
         else:
             bodies = len(decoded.data) > decoded.head_size and decoded.sdp() is not None
         if bodies:

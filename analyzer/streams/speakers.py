@@ -12,6 +12,7 @@ from typing import Any
 
 from dissectors.framing import StreamDecoder
 from dissectors.h248 import TpktStream
+from dissectors.http import HttpStream
 from dissectors.msrp import MsrpStream
 from dissectors.sip import SipStream
 
@@ -51,7 +52,7 @@ STREAM_SPEAKERS = (
     StreamSpeaker("sip", SIP_START, SipStream),
     StreamSpeaker("h248", TPKT_START, TpktStream),
     StreamSpeaker("tls", TLS_START, None),
-    StreamSpeaker("http", HTTP_START, None),
+    StreamSpeaker("http", HTTP_START, HttpStream),
 )
 
 

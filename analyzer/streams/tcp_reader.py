@@ -11,11 +11,13 @@ from analyzer.conversations.connection import GAP_PLACES, Connection
 from analyzer.conversations.msrp_exchange import MsrpExchange
 from analyzer.conversations.tls_transcript import HANDSHAKE_OCTETS, TlsRoom, TlsTranscript
 from analyzer.model import Coverage, Gap, Undecoded
+from analyzer.streams.kms_listener import MAY_BE_KMS, KmsListener
 from analyzer.streams.speakers import StreamSpeaker, stream_speaker
 from analyzer.transport.flow import Flow
 from analyzer.transport.tcp import Gap as TcpGap
 from analyzer.transport.tcp import Lifecycle, Piece, TcpConnection, TcpEvent, TcpStep, TcpStream
 from dissectors.framing import Framed, StreamDecoder
+from dissectors.http import HttpStream
 from dissectors.msrp import MsrpStream
 
 PROBES = 12
@@ -79,7 +81,7 @@ class _MsrpTaker:
 class ConnectionReader:
     """Follows one connection."""
 
-    __slots__ = ("_coverage", "_emit", "_exchange", "_sides", "_tcp", "_tls_room", "digest", "speaker")
+    __slots__ = ("_coverage", "_emit", "_exchange", "_kms", "_sides", "_tcp", "_tls_room", "digest", "speaker")
 
     def __init__(
         self, tcp: TcpConnection, coverage: Coverage, emit: Emit, flow: Flow, back: Flow, tls_room: TlsRoom
@@ -94,6 +96,12 @@ class ConnectionReader:
         self._sides = (_Side(), _Side())
         self._exchange: MsrpExchange | None = None
         self._tls_room = tls_room
+        self._kms: KmsListener | None = None
+
+    @property
+    def is_other_http(self) -> bool:
+        """HTTP, and not with a KMS."""
+        return self._kms is not None and not self._kms.is_kms
 
     def receive(self, piece: Piece) -> bool:
         """Take the next octets of one direction; False when the connection turns out to be none of ours."""
@@ -114,6 +122,9 @@ class ConnectionReader:
         found = decoder.receive_data(piece.data)
         if found:
             self._take(found, stream, side.base)
+        if self._kms is not None:
+            assert isinstance(decoder, HttpStream)
+            return not self._kms.gives_up(decoder)
         return True
 
     def _listen(self, piece: Piece, side: _Side) -> bool:
@@ -125,6 +136,8 @@ class ConnectionReader:
         self._coverage.streams[self.speaker.name] += 1
         if self.speaker.name == "msrp":
             self._exchange = MsrpExchange(self.digest)
+        elif self.speaker.name == "http":
+            self._kms = KmsListener()
         elif self.speaker.name == "tls":
             self._coverage.tls_sessions += 1
             self.digest.transcript = TlsTranscript()
@@ -139,7 +152,7 @@ class ConnectionReader:
 
     def _begin(self, piece: Piece, side: _Side) -> StreamDecoder[Any] | None:
         assert self.speaker is not None
-        if self.speaker.decoder is None:
+        if self.speaker.decoder is None or (self.is_other_http and not MAY_BE_KMS.match(piece.data)):
             return None
         decoder = side.decoder = self.speaker.decoder()
         side.base = piece.offset
@@ -165,7 +178,7 @@ class ConnectionReader:
                 self._undecoded(framed, frames)
             elif exchange is not None:
                 exchange.add(message, direction, time, frames)
-            else:
+            elif self._kms is None or self._kms.wants(message):
                 assert self.speaker is not None
                 flow = self.digest.server if direction else self.digest.client
                 self._emit(self.speaker.name, flow, time, frames, message)
@@ -176,7 +189,7 @@ class ConnectionReader:
     def _undecoded(self, framed: Framed[Any], frames: tuple[int, ...]) -> None:
         if self._exchange is not None:
             self._coverage.messages["msrp"] -= 1
-        if framed.error is not None:
+        if framed.error is not None and not self.is_other_http:
             frame = frames[0] if frames else 0
             name = self.speaker.name if self.speaker is not None else "tcp"
             self._coverage.add_undecoded(Undecoded(name, frame, framed.error.offset, framed.error.why))
@@ -191,9 +204,10 @@ class ConnectionReader:
             flow = self.digest.server if gap.stream.direction else self.digest.client
             self._coverage.add_gap(Gap(f"{flow.src} > {flow.dst}", gap.frame, gap.size))
             self.digest.transcript.add_gap(gap.stream.direction, gap.time, gap.frame, gap.size)
-        elif side.decoder is not None:
+        elif side.decoder is not None and not self.is_other_http:
             flow = self.digest.server if gap.stream.direction else self.digest.client
             self._coverage.add_gap(Gap(f"{flow.src} > {flow.dst}", gap.frame, gap.size))
+        if side.decoder is not None:
             self._take(side.decoder.receive_gap(gap.size), gap.stream, side.base)
 
     def step(self, event: Lifecycle) -> None:
@@ -298,7 +312,7 @@ class TcpReader:
         if not digest.protocol and any(side.probes for side in reader._sides):
             digest.protocol = "unknown"
             self._coverage.streams["unknown"] += 1
-        if digest.protocol in ("http", "unknown"):
+        if reader.is_other_http or digest.protocol == "unknown":
             self._coverage.ignored[f"tcp {digest.protocol}" if digest.protocol == "http" else "tcp other"] += (
                 digest.packets
             )
