@@ -87,7 +87,7 @@ class Session:
         return signalling_entries(self.call, self.terminations, self.kms_exchanges)
 
     def release(self) -> None:
-        """Let go of the SIP and H.248 messages and keep what reports read: whoever judges messages did so before."""
+        """Let go of the messages of signalling and keep what reports read: whoever judges messages did so before."""
         if self.signalling is None:
             self.signalling = pack(self._signalling_entries())
         self.call = None

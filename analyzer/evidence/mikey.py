@@ -77,8 +77,9 @@ def transfer_resp(evidence: Evidence) -> KeyManagement | None:
 
 
 def kms_exchanges(evidence: Evidence) -> Sequence[tuple[MikeyMessage, MikeyMessage]]:
-    """Exchanges with the KMS that the capture holds, any of which may be about this session's ticket."""
-    return evidence.scope.kms_exchanges
+    """What users asked the KMS about this session's ticket, and what it answered, as far as the capture holds both."""
+    pairs = ((each.asked, each.answered) for each in evidence.session.kms_exchanges)
+    return [(asked, answered) for asked, answered in pairs if answered is not None]
 
 
 @dataclass(slots=True)

@@ -6,12 +6,7 @@ two nodes were heard talking at all after the moment in question.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from analyzer.model import Message
-
-if TYPE_CHECKING:
-    from dissectors.mikey import MikeyMessage
 
 Pair = tuple[str, str, str]
 """Protocol and the two IP addresses, the smaller text first."""
@@ -26,8 +21,6 @@ class Scope:
         "Time of the latest message or connection step, in ns."
         self.one_clock = True
         "One capture file with one interface: times of different nodes can be compared."
-        self.kms_exchanges: list[tuple[MikeyMessage, MikeyMessage]] = []
-        "Requests to a KMS with the responses to them (RFC 6043 sections 4.2.1 and 4.2.3)."
         self._heard: dict[tuple[str, int], list[int]] = {}
 
     @property
