@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
 
 from analyzer.checks.rule import Rule
 from analyzer.codes import matching
 from analyzer.correlate.nodes import NodeTable
 from analyzer.correlate.session import Session
 from analyzer.evidence import Evidence, Scope
-from analyzer.findings import ELSEWHERE, NOT_IN_FLOW, Finding, Result, Severity, not_applicable
+from analyzer.findings import ELSEWHERE, NOT_IN_FLOW, Finding, Result, Severity
 from analyzer.flows.flow import Flow
 from analyzer.flows.matcher import match
 from analyzer.model import Verdict
+from analyzer.one_finding import told_once
 from analyzer.profile import DEFAULT_PROFILE, Profile
 
 Results = dict[str, Result]
@@ -69,7 +69,7 @@ class Judge:
                 broken = True
         session.results = results
         if broken:
-            session.findings = self._told_once(results)
+            session.findings = told_once(results, self.rules)
             session.verdict = verdict(session.verdict, session.findings)
 
     def _rules_for(self, kind: str, flow: Flow | None) -> tuple[list[Held], Results]:
@@ -84,30 +84,6 @@ class Judge:
             known = self._usual[key] = list(rules.items()), results
         return known
 
-    def _told_once(self, results: Results) -> list[Finding]:
-        """One fact, one finding: what follows from a more specific broken rule is named there and not told again."""
-        broken = [code for code, result in results.items() if result.findings]
-        cause_of = {code: self._cause(code, broken) for code in broken}
-        findings: list[Finding] = []
-        for code in broken:
-            if cause_of[code] != code:
-                results[code] = not_applicable(f"follows from {cause_of[code]}")
-                continue
-            follow = tuple(each for each, cause in cause_of.items() if cause == code and each != code)
-            findings.extend(replace(each, causes=follow) if follow else each for each in results[code].findings)
-        findings.sort(key=lambda each: (_RANK[each.severity], each.frames, each.code))
-        return findings
-
-    def _cause(self, code: str, broken: list[str]) -> str:
-        """The rule that this one yields to in the end; itself where nothing more specific is broken."""
-        seen = {code}
-        while True:
-            more = next((each for each in self.rules[code].yields_to if each in broken), None)
-            if more is None or more in seen:
-                return code
-            seen.add(more)
-            code = more
-
 
 class _Chosen:
     """Which codes the user wants."""
@@ -121,7 +97,6 @@ class _Chosen:
         return code in self._codes
 
 
-_RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 _WORSE = (Verdict.OK, Verdict.WARNINGS, Verdict.INCOMPLETE, Verdict.FAILED)
 
 

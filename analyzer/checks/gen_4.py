@@ -56,6 +56,7 @@ RULE = Rule(
     severity=Severity.INFO,
     judge=judge,
     interfaces=("h248",),
+    same_frames=("H248-ERROR",),
     why="Where a filter is refused, participants get what they should not, or the set-up fails.",
     causes=("The script uses an extension that the MRFP lacks (701).", "A syntax error in the script (700)."),
     confirm="Read the property of package mf in the request, and the error descriptor in the reply.",

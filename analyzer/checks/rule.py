@@ -32,6 +32,8 @@ class Rule:
     "What must be captured to judge it: `sip`, `h248`, `tcp`, `msrp`."
     yields_to: tuple[str, ...] = ()
     "Rules that are more specific: where one of them is broken too, this is what follows from it."
+    same_frames: tuple[str, ...] = ()
+    "Rules that are more specific about single messages: a finding that shares a frame with one of theirs follows."
     why: str = ""
     "Why it matters to those who use the conference."
     causes: tuple[str, ...] = ()
@@ -77,7 +79,7 @@ class Rule:
             self.code,
             self.clause,
             severity or self.severity,
-            message,
+            message[:1].upper() + message[1:],
             tuple(sorted(set(frames))),
             expected,
             actual,

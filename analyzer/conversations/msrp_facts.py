@@ -79,7 +79,9 @@ class WayFacts(NamedTuple):
     largest: tuple[int, int] | None = None
     "Octets of its largest whole message, and the frame that completed it."
     unlisted: int = 0
-    "Texts beyond `LISTED`, over the four lists."
+    "Texts beyond `LISTED`, over the lists."
+    from_paths: tuple[Seen, ...] = ()
+    "From-Path values of its requests, likewise."
 
 
 class Observation(NamedTuple):

@@ -47,6 +47,13 @@ class Announced:
             self._media = found[self.index] if self.index < len(found) else None
         return self._media
 
+    def attributes(self, name: str) -> list[str]:
+        """The values of all `a=` lines of that name in the `m=` section."""
+        if f"\na={name}".encode() not in self.described.octets:
+            return []  # spares most descriptions from being read whole
+        media = self.media
+        return media.attribute_all(name) if media is not None else []
+
 
 def msrp_of(described: Described) -> Announced | None:
     """The first MSRP stream of a description."""

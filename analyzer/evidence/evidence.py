@@ -21,7 +21,9 @@ from analyzer.correlate.session import Session
 from analyzer.evidence.announced import Announced, msrp_of
 from analyzer.evidence.gateway import Order, orders
 from analyzer.evidence.lazy import lazy
+from analyzer.evidence.msrp import MsrpView, Seen, by_kind, views_of
 from analyzer.evidence.scope import Scope
+from analyzer.model import Message
 from analyzer.profile import Profile
 from dissectors.errors import DecodeError
 from dissectors.h248 import CommandName
@@ -181,6 +183,51 @@ class Evidence:
         ends += [end for _, end in self.mrfp.ends()] if self.mrfp is not None and not ends else []
         return any("TLS" in end.protocol.upper() for end in ends)
 
+    def announced_as(self, session_id: str) -> list[Announced]:
+        """Every description of SIP that names this session-id as that of its MSRP end, in order of time."""
+        found: list[Announced] = []
+        for exchange in self.facts.exchanges if self.facts is not None else ():
+            for _, described in exchange.parts():
+                for index, end in enumerate(described.ends):
+                    if end.is_msrp and end.session_id == session_id:
+                        found.append(Announced(described, index, end))
+        return found
+
+    def sent_by_mrfc(self, message: Message) -> bool | None:
+        """Did the MRFC's end of the dialog send this SIP message? None where it is not known which end that is."""
+        return _sender(message) == _sender(self.ours.message) if self.ours is not None else None
+
+    @lazy
+    def our_session_ids(self) -> frozenset[str]:
+        """The MSRP session-ids that the MRFP's end ever had, as SDP of SIP and of H.248 says."""
+        return self._all_session_ids(self.ours, "local")
+
+    @lazy
+    def their_session_ids(self) -> frozenset[str]:
+        """The same for the UE's end."""
+        return self._all_session_ids(self.theirs, "remote")
+
+    def _all_session_ids(self, announced: Announced | None, descriptor: str) -> frozenset[str]:
+        found = _ids(self.mrfp, descriptor) if self.mrfp is not None and self.side is not Side.UNKNOWN else set()
+        if announced is not None and self.facts is not None:
+            sender = _sender(announced.message)
+            for exchange in self.facts.exchanges:
+                for _, described in exchange.parts():
+                    if _sender(described.message) == sender:
+                        found |= {end.session_id for end in described.ends if end.session_id}
+        return frozenset(found)
+
+    @lazy
+    def released(self) -> int | None:
+        """When the session was first said to be over, by BYE or Subtract, in ns; None where the capture shows none."""
+        times = [
+            message.time
+            for message in (self.facts.messages if self.facts is not None else ())
+            if message.decoded.method == "BYE"
+        ]
+        times += [life.ended for life in self.session.terminations if life.ended is not None]
+        return min(times, default=None)
+
     # ------------------------------------------------------------------ H.248
 
     @lazy
@@ -278,12 +325,13 @@ class Evidence:
         if connection.guessed:
             return ""
         flow = connection.client
-        if (flow.dst_ip, flow.dport) in self._our_places or flow.dst_ip in self._our_addresses:
-            return "" if flow.src_ip in self._our_addresses else "UE"
-        return "MRFP" if flow.src_ip in self._our_addresses else ""
+        if (flow.dst_ip, flow.dport) in self.our_places or flow.dst_ip in self.our_addresses:
+            return "" if flow.src_ip in self.our_addresses else "UE"
+        return "MRFP" if flow.src_ip in self.our_addresses else ""
 
     @lazy
-    def _our_places(self) -> set[tuple[str, int]]:
+    def our_places(self) -> set[tuple[str, int]]:
+        """The addresses and ports of the MRFP's media, as any description names them."""
         ends = [self.ours.end] if self.ours is not None else []
         ends += [end for side, end in self.mrfp.ends() if side == "local"] if self.mrfp is not None else []
         places = {(end.address, end.port) for end in ends if end.address and end.port}
@@ -294,8 +342,19 @@ class Evidence:
         return places
 
     @lazy
-    def _our_addresses(self) -> set[str]:
-        return {address for address, _ in self._our_places}
+    def our_addresses(self) -> set[str]:
+        """The addresses of the MRFP's media."""
+        return {address for address, _ in self.our_places}
+
+    @lazy
+    def msrp(self) -> list[MsrpView]:
+        """Its MSRP, with who is who."""
+        return views_of(self) if self.session.connections else []
+
+    @lazy
+    def observed(self) -> dict[str, list[Seen]]:
+        """What was observed of its MSRP, by kind (the table in `analyzer.conversations.msrp_facts`)."""
+        return by_kind(self.msrp)
 
     def first_step(self, connection: Connection, word: str) -> tuple[int, tuple[int, ...]] | None:
         """Time and frames of the first TCP step of a connection: `SYN`, `SYN ACK`, `ACK, established`, ..."""
@@ -317,6 +376,13 @@ def place_of(uri: str) -> tuple[str, int] | None:
 
 def _ids(life: Termination, side: str) -> set[str]:
     return {end.session_id for which, end in life.ends() if which == side and end.session_id}
+
+
+def _sender(message: Message) -> str:
+    """The tag of who sent a SIP message."""
+    sip = message.decoded
+    tag: str = sip.from_tag if sip.is_request else sip.to_tag
+    return tag
 
 
 def _offered_by_caller(facts: CallFacts, exchange: Exchange) -> bool | None:

@@ -55,6 +55,11 @@ class Scope:
         spans = (self._heard.get((protocol, flow.addresses)), self._heard.get((protocol, back)))
         return any(span is not None and span[1] > time for span in spans)
 
+    def heard_back(self, protocol: str, message: Message, time: int) -> bool:
+        """Did the receiver of `message` send this protocol to its sender after `time`?"""
+        span = self._heard.get((protocol, message.flow.reverse_key()[0]))
+        return span is not None and span[1] > time
+
     def heard(self, protocol: str) -> bool:
         """Was this protocol heard at all?"""
         return any(name == protocol for name, _ in self._heard)

@@ -1,0 +1,69 @@
+"""MSRP-SESSION-ID: requests go to the session-id that the receiver gave (RFC 4975 sections 5.4 and 7.3).
+
+The counterpart of MRFP-2 and MRFP-3: there what the MRFP does, here what the other side, or a plain peer, does.
+"""
+
+from __future__ import annotations
+
+from analyzer.checks.msrp_observed import NO_MSRP, word
+from analyzer.checks.rule import Rule
+from analyzer.evidence import Evidence, MsrpView
+from analyzer.findings import OK, Finding, Result, Severity, Status
+from analyzer.model import Confidence
+
+
+def judge(evidence: Evidence) -> Result:
+    """By what the receiver was announced as, else by what it calls itself."""
+    if not evidence.msrp:
+        return NO_MSRP
+    findings = [each for view in evidence.msrp for way in (0, 1) if (each := _wrong(evidence, view, way)) is not None]
+    return Result(Status.FAILED, findings=tuple(findings)) if findings else OK
+
+
+def _wrong(evidence: Evidence, view: MsrpView, direction: int) -> Finding | None:
+    """A session-id that this side sends to and the other never gave."""
+    sent = view.sent(direction).request_paths
+    if not sent:
+        return None
+    receiver = view.session_id(1 - direction)
+    for seen in view.session.observations:
+        if seen.kind == "wrong-session-id" and seen.direction == direction:
+            return _tell(view, direction, seen.frames, f"session-id {word(seen, 'expected')}", Confidence.CERTAIN)
+    if view.mrfp is None or view.sent(1 - direction).request_paths:
+        return None
+    announced = evidence.their_session_ids if view.mrfp == direction else evidence.our_session_ids
+    if not announced or receiver in announced:
+        return None
+    # A later offer that escaped the capture may have given it.
+    sure = Confidence.LIKELY if evidence.orders_incomplete else Confidence.CERTAIN
+    return _tell(view, direction, (sent[0][1],), f"session-id {' or '.join(sorted(announced))}", sure)
+
+
+def _tell(view: MsrpView, direction: int, frames: tuple[int, ...], expected: str, confidence: Confidence) -> Finding:
+    return RULE.finding(
+        f"{view.names[direction]} sent to a session-id that {view.names[1 - direction]} never gave.",
+        frames,
+        expected=expected,
+        actual=f"session-id {view.session_id(1 - direction)}",
+        confidence=confidence,
+    )
+
+
+RULE = Rule(
+    code="MSRP-SESSION-ID",
+    title="Requests carry the session-id that the receiver gave in its a=path.",
+    clause="RFC 4975 section 7.3",
+    severity=Severity.ERROR,
+    judge=judge,
+    interfaces=("msrp",),
+    why="The receiver answers 481: nothing that is sent this way arrives.",
+    causes=(
+        "The sender uses the path of an earlier call.",
+        "A gateway on the way exchanged a=path in one of the two directions only.",
+        "Letters of the session-id were changed; it is case-sensitive (RFC 4975 section 6.1).",
+    ),
+    confirm="Compare To-Path of the request with a=path in the receiver's SDP.",
+    fix="Take the path of the answer (or offer) that is in force, octet for octet.",
+    example="a=path:msrp://203.0.113.5:28563/s1f00d;tcp\nwrong:  To-Path: msrp://203.0.113.5:28563/S1F00D;tcp",
+    yields_to=("MRFP-3", "OFFER-5", "SEND-3"),
+)

@@ -1,0 +1,90 @@
+"""The request that opens a call is refused (RFC 3261 section 21): rules SIP-4XX, SIP-5XX and SIP-6XX."""
+
+from __future__ import annotations
+
+from analyzer.checks.rule import Rule
+from analyzer.conversations.sip_call import CHALLENGES, CallFacts
+from analyzer.evidence import Evidence
+from analyzer.findings import OK, Result, Severity, not_applicable, not_observable
+from analyzer.model import Message
+from dissectors.sip import SipMessage
+
+KINDS = frozenset({"message", "call", "registration", "sip"})
+NO_SIP = not_observable("no SIP of this session in the capture")
+SERVED = not_applicable("its request was not refused with a status of this class")
+GIVEN_UP_NS = 32_000_000_000
+"64*T1 (RFC 3261 section 17.1.1.2): who was challenged and is still there without another try has given up."
+CANCELLED = 487
+
+
+def judge_refusal(evidence: Evidence, rule: Rule, hundreds: int) -> Result:
+    """The final response to the last try, where it is of this class."""
+    facts = evidence.facts
+    if facts is None:
+        return NO_SIP
+    status = facts.status
+    if not status:
+        return not_observable("no final response to its request in the capture")
+    if status // 100 != hundreds or facts.established:
+        return OK if status // 100 == 2 else SERVED
+    if status == CANCELLED and _was_cancelled(facts):
+        return not_applicable("the caller cancelled")
+    refusal = _refusal(facts)
+    if refusal is None:
+        return not_observable("no final response to its request in the capture")
+    sip: SipMessage = refusal.decoded
+    if status in CHALLENGES:
+        return _challenged(evidence, rule, refusal)
+    told = _told(sip)
+    return rule.broken(
+        f"The {facts.method} was refused with {status} {sip.reason_phrase}{f': {told}' if told else ''}.",
+        refusal.frames,
+        expected="a 2xx response",
+        actual=f"{status} {sip.reason_phrase} from {refusal.flow.src_ip}{f' ({told})' if told else ''}",
+        # A ping: whatever comes back shows that the other side is there.
+        severity=Severity.INFO if facts.method == "OPTIONS" else None,
+    )
+
+
+def _was_cancelled(facts: CallFacts) -> bool:
+    """A CANCEL was seen; or only its effect, since nothing else brings a 487 about for an INVITE."""
+    return facts.method == "INVITE" or any(message.decoded.method == "CANCEL" for message in facts.messages)
+
+
+def _refusal(facts: CallFacts) -> Message | None:
+    """The first copy of the final response to the last try: that of the hop nearest to who refused."""
+    found: Message | None = None
+    for message in facts.messages:
+        sip: SipMessage = message.decoded
+        if sip.status != facts.status or sip.method != facts.method:
+            continue
+        if found is None or sip.cseq > found.decoded.cseq:
+            found = message
+    return found
+
+
+def _told(sip: SipMessage) -> str:
+    """What Reason and Warning add (RFC 3326 section 2, RFC 3261 section 20.43)."""
+    words = [reason_text(each.protocol, each.cause, each.text) for each in sip.reasons()]
+    words += [f"Warning: {value.strip()}" for value in sip.header_all("Warning")]
+    return "; ".join(words)
+
+
+def reason_text(protocol: str, cause: int | None, text: str) -> str:
+    """A Reason value in short: `Q.850 cause 34, no circuit available`."""
+    number = f" cause {cause}" if cause is not None else ""
+    return f"{protocol}{number}{f', {text}' if text else ''}"
+
+
+def _challenged(evidence: Evidence, rule: Rule, refusal: Message) -> Result:
+    """A challenge is no fault; but who is challenged and never tries again is not let in."""
+    sip: SipMessage = refusal.decoded
+    if not evidence.scope.heard_after("sip", refusal, refusal.time + GIVEN_UP_NS):
+        return not_observable("challenged; whether it was tried again is not in the capture")
+    return rule.broken(
+        f"The {sip.method} was challenged with {sip.status}, and not tried again with credentials.",
+        refusal.frames,
+        expected=f"another {sip.method} with credentials",
+        actual=f"{sip.status} {sip.reason_phrase}, and none within 32 s",
+        severity=Severity.WARNING,
+    )
