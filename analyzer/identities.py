@@ -31,3 +31,17 @@ def masked_path(path: Sequence[str]) -> list[str]:
 def path_text(path: Sequence[str]) -> str:
     """An `a=path` value for a finding, or a word for none."""
     return " ".join(masked_path(path)) or "no a=path"
+
+
+_URI_IN_TEXT = re.compile(r"\b(sips?|tel|im|pres|xmpp|msrps?|mailto):[^\s\"<>;,()]+", re.IGNORECASE)
+_ADDRESS_IN_TEXT = re.compile(r"[^\s\"<>;,():/@]+@(?=[\w.-])")
+SHOWN = 120
+"Characters of a text from the wire that are shown at most."
+
+
+def masked_text(text: str) -> str:
+    """Free text from the wire (a reason phrase, a Warning) in one short line, without what names subscribers."""
+    plain = " ".join(text.split())[: 4 * SHOWN]
+    plain = _URI_IN_TEXT.sub(lambda found: masked_identity(found[0]), plain)
+    plain = _ADDRESS_IN_TEXT.sub("...@", plain)
+    return plain if len(plain) <= SHOWN else plain[: SHOWN - 3] + "..."

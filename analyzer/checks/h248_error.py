@@ -10,12 +10,11 @@ from analyzer.conversations.h248_terminations import CHANGES
 from analyzer.conversations.h248_transactions import CommandPair
 from analyzer.evidence import Evidence
 from analyzer.findings import OK, Finding, Result, Severity, Status, not_observable
+from analyzer.identities import masked_text
 from dissectors.h248 import CommandName
 
 KINDS = frozenset({"message", "call", "h248"})
 NO_H248 = not_observable("no H.248 about this session in the capture")
-SHOWN = 64
-"Characters of an error text that are shown at most."
 
 
 def judge(evidence: Evidence) -> Result:
@@ -53,9 +52,7 @@ def _made_good(evidence: Evidence, life: Termination, pair: CommandPair) -> bool
 def _tell(life: Termination, pair: CommandPair, made_good: bool) -> Finding:
     error, name = pair.error, pair.command.name
     assert error is not None
-    said = " ".join(error.text.split())
-    # What may name a subscriber is left out (decision 6).
-    quoted = f' "{said[:SHOWN]}"' if said and "@" not in said and "//" not in said else ""
+    said = masked_text(error.text)
     severity, then = None, ""
     if made_good:
         severity, then = Severity.WARNING, "; a later try was done"
@@ -67,7 +64,7 @@ def _tell(life: Termination, pair: CommandPair, made_good: bool) -> Finding:
         f"{meaning(error.code)}{then}.",
         [frame for message in messages if message is not None for frame in message.frames],
         expected=f"{name.value} done",
-        actual=f"error {error.code}{quoted}",
+        actual=f"error {error.code}" + (f': "{said}"' if said else ""),
         severity=severity,
     )
 

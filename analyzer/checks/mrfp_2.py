@@ -10,6 +10,7 @@ from analyzer.checks.msrp_observed import NO_MSRP, word
 from analyzer.checks.rule import Rule
 from analyzer.evidence import Evidence, MsrpView, Side
 from analyzer.findings import Finding, Result, Severity, Status, not_applicable, not_observable
+from analyzer.identities import masked_text
 
 NO_SESSION = 481
 MISMATCHES = frozenset({400, 403, 404, 481, 501, 506})
@@ -63,7 +64,7 @@ def _refused(evidence: Evidence, view: MsrpView, mrfp: int) -> Finding | None:
             f"The MRFP refused a request with {word(seen, 'status')} whose session-id is the one that it gave{where}.",
             seen.frames,
             expected="200 for a To-Path with this session-id, whatever its address and port",
-            actual=f"{word(seen, 'status')} {word(seen, 'comment')}".strip(),
+            actual=f"{word(seen, 'status')} {masked_text(word(seen, 'comment'))}".strip(),
         )
     return None
 

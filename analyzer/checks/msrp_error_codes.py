@@ -7,6 +7,7 @@ from analyzer.checks.rule import Rule
 from analyzer.conversations.msrp_facts import Observation
 from analyzer.evidence import Evidence, MsrpView
 from analyzer.findings import Finding, Result, Severity
+from analyzer.identities import masked_text
 
 CODES = {
     400: "the request could not be understood",
@@ -48,7 +49,7 @@ def judge_errors(evidence: Evidence, rule: Rule, hundreds: int) -> Result:
             f"{view.names[first.direction]} refused a {method} with {code}{times(group)}: {meaning(code)}.",
             frames_of(group),
             expected="200 OK",
-            actual=f"{code} {word(first, 'comment')}".rstrip(),
+            actual=f"{code} {masked_text(word(first, 'comment'))}".rstrip(),
             severity=severity,
         )
 

@@ -8,6 +8,7 @@ from analyzer.checks.rule import Rule
 from analyzer.conversations.msrp_facts import Observation
 from analyzer.evidence import Evidence, MsrpView
 from analyzer.findings import Finding, Result, Severity
+from analyzer.identities import masked_text
 
 
 def judge(evidence: Evidence) -> Result:
@@ -31,7 +32,7 @@ def _tell(view: MsrpView, group: list[Observation]) -> Finding:
         f"{who} reported that a message failed with {code}{times(group)}: {meaning(code)}.",
         frames_of(group),
         expected="delivery, or a report with 200",
-        actual=f"Status: 000 {code} {word(first, 'comment')}".rstrip(),
+        actual=f"Status: 000 {code} {masked_text(word(first, 'comment'))}".rstrip(),
         severity=Severity.WARNING if code in OF_USERS else None,
     )
 

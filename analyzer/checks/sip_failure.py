@@ -6,6 +6,7 @@ from analyzer.checks.rule import Rule
 from analyzer.conversations.sip_call import CHALLENGES, CallFacts
 from analyzer.evidence import Evidence
 from analyzer.findings import OK, Result, Severity, not_applicable, not_observable
+from analyzer.identities import masked_text
 from analyzer.model import Message
 from dissectors.sip import SipMessage
 
@@ -33,14 +34,17 @@ def judge_refusal(evidence: Evidence, rule: Rule, hundreds: int) -> Result:
     if refusal is None:
         return not_observable("no final response to its request in the capture")
     sip: SipMessage = refusal.decoded
+    if _still_rings(facts, sip):
+        return not_observable("one fork refused, and another rings on at the end of the capture")
     if status in CHALLENGES:
         return _challenged(evidence, rule, refusal)
-    told = _told(sip)
+    phrase, told = masked_text(sip.reason_phrase), masked_text("; ".join((*_reasons(sip), *_warnings(sip))))
+    reason = masked_text("; ".join(_reasons(sip)))
     return rule.broken(
-        f"The {facts.method} was refused with {status} {sip.reason_phrase}{f': {told}' if told else ''}.",
+        f"The {facts.method} was refused with {status} {phrase}{f': {reason}' if reason else ''}.",
         refusal.frames,
         expected="a 2xx response",
-        actual=f"{status} {sip.reason_phrase} from {refusal.flow.src_ip}{f' ({told})' if told else ''}",
+        actual=f"{status} {phrase} from {refusal.flow.src_ip}{f' ({told})' if told else ''}",
         # A ping: whatever comes back shows that the other side is there.
         severity=Severity.INFO if facts.method == "OPTIONS" else None,
     )
@@ -63,11 +67,25 @@ def _refusal(facts: CallFacts) -> Message | None:
     return found
 
 
-def _told(sip: SipMessage) -> str:
-    """What Reason and Warning add (RFC 3326 section 2, RFC 3261 section 20.43)."""
-    words = [reason_text(each.protocol, each.cause, each.text) for each in sip.reasons()]
-    words += [f"Warning: {value.strip()}" for value in sip.header_all("Warning")]
-    return "; ".join(words)
+def _still_rings(facts: CallFacts, refusal: SipMessage) -> bool:
+    """Another branch of the same request was answered provisionally and not finally (RFC 3261 section 16.7)."""
+    rings: set[str] = set()
+    final: set[str] = set()
+    for message in facts.messages:
+        sip: SipMessage = message.decoded
+        if sip.status > 100 and sip.method == refusal.method and sip.cseq == refusal.cseq:
+            (rings if sip.status < 200 else final).add(sip.branch)
+    return bool(rings - final)
+
+
+def _reasons(sip: SipMessage) -> list[str]:
+    """What the Reason header adds (RFC 3326 section 2, RFC 6432)."""
+    return [reason_text(each.protocol, each.cause, each.text) for each in sip.reasons()]
+
+
+def _warnings(sip: SipMessage) -> list[str]:
+    """What the Warning header adds (RFC 3261 section 20.43)."""
+    return [f"Warning: {value.strip()}" for value in sip.header_all("Warning")]
 
 
 def reason_text(protocol: str, cause: int | None, text: str) -> str:
@@ -82,9 +100,9 @@ def _challenged(evidence: Evidence, rule: Rule, refusal: Message) -> Result:
     if not evidence.scope.heard_after("sip", refusal, refusal.time + GIVEN_UP_NS):
         return not_observable("challenged; whether it was tried again is not in the capture")
     return rule.broken(
-        f"The {sip.method} was challenged with {sip.status}, and not tried again with credentials.",
+        f"The {sip.method} was challenged with {sip.status}, and not tried again in this call.",
         refusal.frames,
-        expected=f"another {sip.method} with credentials",
-        actual=f"{sip.status} {sip.reason_phrase}, and none within 32 s",
+        expected=f"another {sip.method} with (other) credentials",
+        actual=f"{sip.status} {masked_text(sip.reason_phrase)}, and none within 32 s",
         severity=Severity.WARNING,
     )

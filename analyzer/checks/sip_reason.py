@@ -6,6 +6,7 @@ from analyzer.checks.rule import Rule
 from analyzer.checks.sip_failure import NO_SIP, reason_text
 from analyzer.evidence import Evidence
 from analyzer.findings import OK, Result, Severity, not_applicable
+from analyzer.identities import masked_text
 from dissectors.sip import Reason, SipMessage
 
 FIRST_Q850_ERROR = 32
@@ -30,13 +31,12 @@ def judge(evidence: Evidence) -> Result:
             continue
         for reason in sip.reasons():
             if is_failure(reason):
+                told = masked_text(reason_text(reason.protocol, reason.cause, reason.text))
                 return RULE.broken(
-                    f"The call was ended because of an error: "
-                    f"{reason_text(reason.protocol, reason.cause, reason.text)}.",
+                    f"The call was ended because of an error: {told}.",
                     message.frames,
                     expected="a BYE without Reason, or with one of normal clearing",
-                    actual=f"Reason: {reason_text(reason.protocol, reason.cause, reason.text)} "
-                    f"from {message.flow.src_ip}",
+                    actual=f"Reason: {told} from {message.flow.src_ip}",
                 )
     return OK if seen else NOT_ENDED
 

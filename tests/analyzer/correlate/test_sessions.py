@@ -6,9 +6,11 @@ import random
 
 import pytest
 
+from analyzer.checks import CHECKS
 from analyzer.conversations.connection import Connection
 from analyzer.correlate.correlator import Correlator
 from analyzer.correlate.session import Session
+from analyzer.judge import Judge
 from analyzer.model import Coverage, Message, Verdict
 from tests.analyzer.conversations.made import (
     MGC,
@@ -28,6 +30,8 @@ from tests.analyzer.conversations.made import (
 )
 
 CHOOSE = b"v=0\r\nc=IN IP4 $\r\nm=message $ TCP/MSRP *\r\n"
+JUDGE = Judge((), CHECKS, select=("SIP-", "H248-", "TCP-REFUSED", "TCP-TIMEOUT"))
+"What makes a session a failed one."
 OFFER, ANSWER = msrp_sdp(UE, 7394, "ue1"), msrp_sdp(MRFP, 28563, "mrf1")
 
 
@@ -45,7 +49,11 @@ def run(*things: Message | Connection) -> tuple[list[Session], Correlator]:
             thing.claimed.clear()
             correlator.connection_opened(thing.client)
             correlator.add_connection(thing)
-    return sorted(correlator.finish(), key=lambda each: (each.first, each.id)), correlator
+    correlator.scope.hear_until(START + 3600 * S)
+    found = sorted(correlator.finish(), key=lambda each: (each.first, each.id))
+    for session in found:
+        JUDGE.judge(session, correlator.nodes, correlator.scope)
+    return found, correlator
 
 
 def call(
