@@ -30,9 +30,14 @@ def missing_sip(facts: CallFacts) -> list[str]:
                 found.append("answer to INVITE not captured")
         elif method == "BYE" and final < 200:
             found.append("answer to BYE not captured")
-        elif method == "INVITE" and 200 <= final < 300 and facts.ended and ("ACK", cseq) not in requests:
-            if not facts.retransmissions:  # else the 2xx may have been sent again because no ACK came
-                found.append("ACK not captured")
+        elif (
+            method == "INVITE"
+            and 200 <= final < 300
+            and facts.ended
+            and ("ACK", cseq) not in requests
+            and not facts.retransmissions  # else the 2xx may have been sent again because no ACK came
+        ):
+            found.append("ACK not captured")
     return list(dict.fromkeys(found))
 
 

@@ -7,6 +7,7 @@ Each function holds one row of a flow against a session; the row is the rule it 
 from __future__ import annotations
 
 from analyzer.checks.rule import Rule
+from analyzer.checks.tcp_connections import TOO_SHORT, is_shown
 from analyzer.evidence import Evidence
 from analyzer.findings import Result, Status, not_applicable, not_observable
 from analyzer.flows.instructions import names_of_tcp_events, start_wanted
@@ -144,6 +145,8 @@ def _connection_by(rule: Rule, evidence: Evidence, who: str) -> Result:
         return not_observable("the begin of the TCP connection was not captured")
     time, frames = syn
     if connection.outcome in ("refused", "timeout") and connection.established is None:
+        if not is_shown(evidence, connection):
+            return TOO_SHORT
         return rule.broken(
             "The TCP connection was not set up.", frames, expected="SYN, SYN ACK, ACK", actual=connection.outcome
         )
@@ -166,6 +169,8 @@ def answer_of_mrfc(rule: Rule, evidence: Evidence) -> Result:
     answer = evidence.answer
     if answer is None:
         return not_observable("no answer in the capture")
+    if not answer.end.port:
+        return not_applicable("the answer rejects the MSRP stream")
     if answer.end.setup != "active":
         told = f"a=setup:{answer.end.setup}" if answer.end.setup else "no a=setup"
         return rule.broken(
