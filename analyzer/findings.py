@@ -1,7 +1,8 @@
 """What flows and checks say of a session: a status for every rule, and findings with their clause.
 
 A *rule* is one statement that a session satisfies or breaks: a row of the requirements, or a fault users meet. Held
-against a session it gives a `Result`; only `FAILED`, `MISSING` and `LATE` come with findings.
+against a session it gives a `Result`; `FAILED`, `MISSING` and `LATE` come with findings, and what holds may come with
+something to know (a NAT).
 """
 
 from __future__ import annotations

@@ -61,6 +61,10 @@ class Judge:
             result = results[code] = judge(evidence)
             if result.findings:
                 broken = True
+        if session.kind == "message":
+            told = evidence.connection_model
+            session.connection_model = told.model.value if told.model is not None else None
+            session.connection_model_reason = told.reason
         if flow is not None:
             session.flow = flow.id
             session.steps, late = match(flow, results, scope)

@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 
 from analyzer.checks.rule import Rule
-from analyzer.conversations.media import plain_address
+from analyzer.conversations.media import place_of, plain_address
 from analyzer.evidence import Announced, Order
-from analyzer.evidence.evidence import place_of
 from analyzer.findings import OK, Result, not_applicable, not_observable
 
 DISCARD = 9

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address
 
-from dissectors.msrp import session_id_of
+from dissectors.errors import DecodeError
+from dissectors.msrp import parse_msrp_uri, session_id_of
+
+Place = tuple[str, int]
+"""Address and port."""
 
 
 @dataclass(slots=True)
@@ -42,6 +46,16 @@ def plain_address(text: str) -> str:
         return str(IPv6Address(text.partition("/")[0].strip("[]")))
     except ValueError:
         return text.lower()
+
+
+@lru_cache(maxsize=4096)
+def place_of(uri: str) -> Place | None:
+    """Host and port of an MSRP URI, spelled as packets spell them; None when it cannot be read or has no port."""
+    try:
+        read = parse_msrp_uri(uri)
+    except DecodeError:
+        return None
+    return (plain_address(read.host), read.port) if read.port else None
 
 
 def announced_ends(octets: bytes) -> list[MediaEnd]:

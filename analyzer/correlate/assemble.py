@@ -9,6 +9,7 @@ from analyzer.conversations.h248_terminations import Termination
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.offer_answer import Exchange
 from analyzer.conversations.sip_call import CallFacts, SipCall
+from analyzer.correlate.leg_media import agreed
 from analyzer.correlate.links import link_connections, link_terminations
 from analyzer.correlate.outcome import outcome
 from analyzer.correlate.roles import note_roles
@@ -100,12 +101,14 @@ def assemble_session(
         mine = {(end.session_id, end.address, end.port) for end in ends}
         others = [end for end in rivals if (end.session_id, end.address, end.port) not in mine]
         session.border = correlator.joins_legs(terminations, others)
+    if legs and session.kind == "message":
+        session.other_legs = correlator.leg_media(legs)
     if facts is not None:
         if correlator.kms:
             for asked, link in link_kms(correlator.kms, facts):
                 session.kms_exchanges.append(asked)
                 links.append(link)
-        exchange = _agreed(facts.exchanges)
+        exchange = agreed(facts.exchanges)
         if exchange is not None:
             session.offered = exchange.offer.ends if exchange.offer is not None else []
             session.answered = exchange.answer.ends if exchange.answer is not None else []
@@ -128,13 +131,6 @@ def _kind(
     if terminations:
         return "h248"
     return "tcp"
-
-
-def _agreed(exchanges: list[Exchange]) -> Exchange | None:
-    """What the call was set up with: the first exchange that was accepted, else answered, else the last offer."""
-    answered = [each for each in exchanges if each.answer is not None]
-    accepted = [each for each in answered if each.confirmed]
-    return next(iter(accepted or answered or exchanges[-1:]), None)
 
 
 def _participants(facts: CallFacts, exchange: Exchange | None) -> list[Participant]:

@@ -17,9 +17,10 @@ from analyzer.conversations.h248_terminations import Termination, TerminationTab
 from analyzer.conversations.kms_exchange import TO_KMS, KmsTable
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.sip_call import SipCall
-from analyzer.correlate.assemble import assemble_session
+from analyzer.correlate.assemble import assemble_session, call_session_id
 from analyzer.correlate.conferences import ConferenceTable
 from analyzer.correlate.index import EndIndex, EndKeys, bare_key, pair_key
+from analyzer.correlate.leg_media import LegMedia, LegMediaTable
 from analyzer.correlate.legs import LegTable
 from analyzer.correlate.nodes import NodeTable, Role
 from analyzer.correlate.roles import GatewayTable
@@ -58,6 +59,7 @@ class Correlator:
         self.scope = Scope()
         self.conferences = ConferenceTable()
         self.legs = LegTable()
+        self.legs_media = LegMediaTable()
         self.gateways = GatewayTable()
         self.terminations = TerminationTable()
         self.kms = KmsTable()
@@ -70,6 +72,8 @@ class Correlator:
         "Terminations without a media end of IP, by their context."
         self._quiet: deque[tuple[int, SipCall]] = deque()
         "Calls that are over or not yet answered, by the time of their last look."
+        self._leaving: dict[str, SipCall] = {}
+        "Calls that are being handed out, as long as it is not their turn yet: their other legs ask for their media."
         self._retired: dict[int, SipCall] = {}
         "Calls that were over when their Call-ID came again."
         self._earlier_lives: OrderedDict[str, int] = OrderedDict()
@@ -230,6 +234,7 @@ class Correlator:
     def _finished_calls(self, before: int | None, *, patient: bool = False) -> list[SipCall]:
         if before is None:
             found = sorted([*self._retired.values(), *self._calls.values()], key=attrgetter("first", "life"))
+            self._leaving = {call.call_id: call for call in found}
             self._calls.clear()
             self._retired.clear()
             return found
@@ -263,6 +268,7 @@ class Correlator:
 
     def _take(self, call: SipCall) -> SipCall:
         """Out of the tables: it is handed out now."""
+        self._leaving[call.call_id] = call
         if self._retired.pop(id(call), None) is None:
             del self._calls[call.call_id]
             self._resting.pop(call.call_id, None)
@@ -286,6 +292,9 @@ class Correlator:
     def _session_of_call(self, call: SipCall) -> Session:
         session = assemble_session(self, call=call)
         self._claim(session)
+        self._leaving.pop(call.call_id, None)
+        if session.other_legs:
+            self.legs_media.note(call, session.id)
         self.legs.forget(call.call_id)
         return session
 
@@ -332,8 +341,17 @@ class Correlator:
 
     def ends_of(self, call_ids: Iterable[str]) -> list[MediaEnd]:
         """The media ends of some calls, as far as they are not handed out."""
-        calls = [self._calls.get(each) for each in call_ids]
+        calls = [self._known(each) for each in call_ids]
         return [end for call in calls if call is not None for _, end, _ in call.facts.ends()]
+
+    def leg_media(self, call_ids: Iterable[str]) -> list[LegMedia]:
+        """What some legs of a call announced about MSRP, also those that are handed out already."""
+        calls = {call_id: self._known(call_id) for call_id in call_ids}
+        known = {name: (call, call_session_id(name, call.life)) for name, call in calls.items() if call is not None}
+        return self.legs_media.of(calls, known)
+
+    def _known(self, call_id: str) -> SipCall | None:
+        return self._calls.get(call_id) or self._leaving.get(call_id)
 
     def joins_legs(self, lives: Iterable[Termination], rivals: Sequence[MediaEnd]) -> bool:
         """Does the context of one of these terminations also serve another leg of the same call, as border gateways do?

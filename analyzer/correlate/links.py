@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from analyzer.conversations.connection import Connection, ConnectionPart
 from analyzer.conversations.h248_terminations import Termination
-from analyzer.conversations.media import MediaEnd
+from analyzer.conversations.media import MediaEnd, Place, place_of
 from analyzer.correlate.index import EndIndex, bare_key, pair_key
 from analyzer.model import Confidence, Link
 
@@ -98,6 +98,12 @@ def link_connections(
         for connection in index.by_port(*key):
             if not connection.sessions:
                 candidates[id(connection)] = connection
+    by_path = _path_places(ends)
+    for place in by_path:
+        for address in addresses if len(addresses) <= MAX_PAIRED else ():
+            for connection in index.by_port(*pair_key(address, *place)):
+                if not connection.sessions:
+                    candidates[id(connection)] = connection
     with_ids: list[tuple[int, ConnectionPart, Link]] = []
     linked: list[tuple[ConnectionPart, Link]] = []
     unsure: list[tuple[ConnectionPart, Link]] = []
@@ -115,6 +121,9 @@ def link_connections(
             match = _match_ports(connection, ports, addresses)
             if match is not None:
                 linked.append(match)
+            elif (connection.client.dst_ip, connection.client.dport) in by_path:
+                reason = "goes to the address of a=path"
+                linked.append((ConnectionPart(connection, set()), Link(connection.name, reason, Confidence.LIKELY)))
             elif (connection.client.dst_ip, connection.client.dport) in ports:
                 part = ConnectionPart(connection, set())
                 reason = "goes to an announced address and port"
@@ -129,6 +138,12 @@ def link_connections(
             linked = unsure
     linked.sort(key=lambda each: (each[0].connection.started, each[0].connection.name))
     return linked
+
+
+def _path_places(ends: Sequence[MediaEnd]) -> set[Place]:
+    """Where `a=path` points to, as far as that is not the place in `c=` and `m=`: somebody may try it all the same."""
+    found = {place_of(end.path[0]) for end in ends if end.path and f"//{end.address}:{end.port}/" not in end.path[0]}
+    return {place for place in found if place is not None}
 
 
 def _keys(ports: set[tuple[str, int]], addresses: set[str]) -> Iterable[tuple[str, int]]:

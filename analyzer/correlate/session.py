@@ -11,6 +11,7 @@ from analyzer.conversations.h248_terminations import Termination
 from analyzer.conversations.kms_exchange import KmsExchange
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.sip_call import SipCall, SipDigest
+from analyzer.correlate.leg_media import LegMedia
 from analyzer.correlate.timeline import Packed, pack, signalling_entries, timeline, unpack
 from analyzer.findings import Finding, Result, StepResult
 from analyzer.model import Link, TimelineEntry, Verdict
@@ -63,10 +64,15 @@ class Session:
     answered: list[MediaEnd] = field(default_factory=list)
     conference: str | None = None
     connection_model: str | None = None
+    "Which MSRP connection model is in force (`analyzer.evidence.connection_model.Model`), once judged."
+    connection_model_reason: str = ""
+    "How that was told, or why it was not."
     border: bool = False
     "A border gateway (IMS-AGW, TrGW) serves this leg: its context joins two legs of one call."
     unlocked: Unlocked | None = field(default=None, repr=False)
     "What the supplied keys made of its MIKEY-TICKET exchange: secrets; gone once the session is released."
+    other_legs: list[LegMedia] = field(default_factory=list, repr=False)
+    "What the other legs of the call announced, for judging; gone once the session is released."
     flow: str | None = None
     "The flow it should follow, once judged."
     steps: list[StepResult] = field(default_factory=list)
@@ -93,6 +99,7 @@ class Session:
         self.call = None
         self.unlocked = None
         self.kms_exchanges.clear()
+        self.other_legs = []
         for life in self.terminations:
             life.pairs.clear()
         for part in self.connections:

@@ -8,26 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from functools import lru_cache
 
 from analyzer.conversations.connection import Connection, ConnectionPart
 from analyzer.conversations.h248_termination import Termination
-from analyzer.conversations.media import plain_address
+from analyzer.conversations.media import place_of
 from analyzer.conversations.offer_answer import Described, Exchange
 from analyzer.conversations.sip_call import CallFacts
 from analyzer.correlate.nodes import NodeTable, Role
 from analyzer.correlate.roles import bare_address
 from analyzer.correlate.session import Session
 from analyzer.evidence.announced import Announced, msrp_of
+from analyzer.evidence.connection_model import ConnectionModel, connection_model
 from analyzer.evidence.gateway import Order, orders
 from analyzer.evidence.lazy import lazy
 from analyzer.evidence.msrp import MsrpView, Seen, by_kind, views_of
+from analyzer.evidence.parties import Parties
 from analyzer.evidence.scope import Scope
 from analyzer.model import Message
 from analyzer.profile import Profile
-from dissectors.errors import DecodeError
 from dissectors.h248 import CommandName
-from dissectors.msrp import parse_msrp_uri
 
 
 class Side(StrEnum):
@@ -356,22 +355,29 @@ class Evidence:
         """What was observed of its MSRP, by kind (the table in `analyzer.conversations.msrp_facts`)."""
         return by_kind(self.msrp)
 
+    @lazy
+    def parties(self) -> Parties:
+        """Offerer and answerer on every hop captured, whether or not one of them is an MRFC."""
+        return Parties(self.session, self.exchange, self.connection)
+
+    @lazy
+    def connection_model(self) -> ConnectionModel:
+        """Which MSRP connection model is in force, and why."""
+        parties = self.parties
+        offerer, answerer = parties.offerer, parties.answerer
+        return connection_model(
+            offerer.end if offerer is not None else None,
+            answerer.end if answerer is not None else None,
+            by_session_id_alone=any(each.elsewhere and each.answered for each in parties.sent),
+            relayed_paths=parties.relayed_paths,
+        )
+
     def first_step(self, connection: Connection, word: str) -> tuple[int, tuple[int, ...]] | None:
         """Time and frames of the first TCP step of a connection: `SYN`, `SYN ACK`, `ACK, established`, ..."""
         for time, frames, _, protocol, summary, _ in connection.rows:
             if protocol == "tcp" and summary == word:
                 return time, frames
         return None
-
-
-@lru_cache(maxsize=4096)
-def place_of(uri: str) -> tuple[str, int] | None:
-    """Host and port of an MSRP URI, spelled as packets spell them; None when it cannot be read or has no port."""
-    try:
-        read = parse_msrp_uri(uri)
-    except DecodeError:
-        return None
-    return (plain_address(read.host), read.port) if read.port else None
 
 
 def _ids(life: Termination, side: str) -> set[str]:

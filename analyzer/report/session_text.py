@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from analyzer.evidence.connection_model import TABLE, Model
 from analyzer.identities import masked_path
 from analyzer.model import Confidence
 from analyzer.report.coverage_text import number_of
@@ -86,6 +87,8 @@ def _rows(session: Session, identities: bool) -> Iterator[tuple[str, str]]:
     for which, ends in (("offer", session.offered), ("answer", session.answered)):
         for end in ends:
             yield which, end_text(end, identities=identities)
+    if session.connection_model_reason and sip is not None:
+        yield "model", model_text(session)
     for life in session.terminations:
         errors = "".join(f", error {code}" for code, _ in life.errors)
         yield "H.248", f"{life.name} at {life.gateway}, controlled by {life.controller}{errors}"
@@ -117,6 +120,12 @@ def _rows(session: Session, identities: bool) -> Iterator[tuple[str, str]]:
                     )
                 ),
             )
+
+
+def model_text(session: Session) -> str:
+    """The MSRP connection model in force, and how that was told."""
+    model = session.connection_model
+    return f"{TABLE[Model(model)].title if model else 'not told'}: {session.connection_model_reason}"
 
 
 def end_text(end: MediaEnd, *, identities: bool = False) -> str:

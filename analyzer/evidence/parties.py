@@ -1,0 +1,408 @@
+"""The two ends of a session's MSRP stream on every hop captured: what each announced, and what the other did with it.
+
+`Evidence` looks at the hop beside the MRFC. Here no MRFC is needed: an offer and its answer have two parties, UE to UE
+as well, and a border gateway that keeps the Call-ID shows as another copy of the same description with another
+address. Where the descriptions of two legs have Call-IDs of their own, correlation tells of the other leg.
+
+A UE behind a NAT comes from an address that nobody announced. So who opened a connection is told by where it goes
+before where it comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import ip_address
+
+from analyzer.conversations.connection import Connection, MsrpSession
+from analyzer.conversations.media import MediaEnd, Place, place_of
+from analyzer.conversations.offer_answer import Described, Exchange
+from analyzer.correlate.leg_media import LegMedia
+from analyzer.correlate.session import Session
+from analyzer.evidence.announced import Announced, msrp_of
+from analyzer.evidence.connection_model import Party
+from analyzer.evidence.lazy import lazy
+from analyzer.transport.flow import Flow
+from dissectors.msrp import session_id_of
+
+EARLY_NS = 2_000_000
+"Packets may be captured up to a millisecond out of order, so two of them may seem exchanged by twice that."
+
+
+@lru_cache(maxsize=4096)
+def is_address(text: str) -> bool:
+    """An IP address, no host name."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def lines_place(end: MediaEnd) -> Place | None:
+    """Address and port of `c=` and `m=`."""
+    return (end.address, end.port) if end.address and end.port else None
+
+
+def path_place(end: MediaEnd) -> Place | None:
+    """Host and port of the first entry of `a=path`: where the other side connects to without CEMA."""
+    return place_of(end.path[0]) if end.path else None
+
+
+@dataclass(slots=True)
+class PartyEnd:
+    """One party as announced."""
+
+    party: Party
+    hops: list[Announced] = field(default_factory=list)
+    "Its description on every hop, the one nearest to itself first."
+    places: set[Place] = field(default_factory=set)
+    "Addresses and ports of `c=`/`m=` and of every entry of `a=path`, over all hops."
+    addresses: set[str] = field(default_factory=set)
+
+    @property
+    def own(self) -> Announced:
+        """What it said itself, as far as the capture shows."""
+        return self.hops[0]
+
+    @property
+    def end(self) -> MediaEnd:
+        return self.hops[0].end
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        return self.hops[0].frames
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """Offer and answer as they passed between the same two nodes."""
+
+    offer: Announced
+    answer: Announced
+
+    def of(self, party: Party) -> Announced:
+        return self.offer if party is Party.OFFERER else self.answer
+
+
+@dataclass(frozen=True, slots=True)
+class SentTo:
+    """A To-Path value that requests to one party had, where they came in at the party itself."""
+
+    receiver: Party
+    to_path: str
+    frame: int
+    "The first request with it."
+    elsewhere: bool
+    "Its session-id is the receiver's, address or port are not those of the receiver's own `a=path`."
+    refused: tuple[int, ...] = ()
+    "The frames of such a request and of the 481 that refused it."
+    answered: bool = False
+    "The receiver answers requests, and none of these was refused."
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """One description on both sides of a node that forwards it, and who takes it there."""
+
+    party: Party
+    "Whose description it is."
+    before: MediaEnd
+    after: MediaEnd
+    frames: tuple[int, ...]
+    taker: MediaEnd | None
+    "What the party behind the node says itself."
+    other_leg: str = ""
+    "The session of the leg before it, where it has another Call-ID."
+
+    @property
+    def anchored(self) -> bool:
+        """`c=` or `m=` changed: a gateway has put itself into the media path."""
+        return lines_place(self.before) != lines_place(self.after)
+
+    @property
+    def rewritten(self) -> bool:
+        """`a=path` names another place."""
+        return [place_of(uri) for uri in self.before.path] != [place_of(uri) for uri in self.after.path]
+
+
+class Parties:
+    """Offerer and answerer of the exchange that was in force when the MSRP connection was set up."""
+
+    def __init__(self, session: Session, first: Exchange | None, connection: Connection | None) -> None:
+        self._session = session
+        self.exchange = _in_force(session, first, connection)
+        exchange = self.exchange
+        self.offerer = _side(Party.OFFERER, exchange.offer, exchange.offer_copies) if exchange is not None else None
+        self.answerer = _side(Party.ANSWERER, exchange.answer, exchange.answer_copies) if exchange is not None else None
+
+    def side(self, party: Party) -> PartyEnd | None:
+        return self.offerer if party is Party.OFFERER else self.answerer
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """Those of offer and answer."""
+        sides = (self.offerer, self.answerer)
+        return tuple(frame for side in sides if side is not None for frame in side.frames)
+
+    # ------------------------------------------------------------------ connections
+
+    def opener(self, connection: Connection) -> Party | None:
+        """Who opened a connection; None where the capture does not show it."""
+        if connection.guessed or self.offerer is None or self.answerer is None:
+            return None
+        flow = connection.client
+        target = (flow.dst_ip, flow.dport)
+        offerer, answerer = self.offerer, self.answerer
+        for at_answerer, at_offerer in (
+            (target in answerer.places, target in offerer.places),
+            (flow.dst_ip in answerer.addresses, flow.dst_ip in offerer.addresses),
+            (flow.src_ip in offerer.addresses, flow.src_ip in answerer.addresses),
+        ):
+            if at_answerer != at_offerer:
+                return Party.OFFERER if at_answerer else Party.ANSWERER
+        for each in self._msrp(connection):
+            client = self._client(each)
+            if client is not None:
+                return client
+        return None
+
+    @lazy
+    def hops(self) -> list[Hop]:
+        """Every hop of which both descriptions were captured."""
+        if self.offerer is None or self.answerer is None:
+            return []
+        answers = {_hop(each.message.flow): each for each in self.answerer.hops}
+        pairs = [(offer, answers.get(_hop(offer.message.flow))) for offer in self.offerer.hops]
+        return [Hop(offer, answer) for offer, answer in pairs if answer is not None]
+
+    def hop(self, connection: Connection, opener: Party) -> Hop | None:
+        """The hop whose descriptions a connection follows; None where that is not sure.
+
+        Behind a gateway that leaves a=path alone the same URIs run on, so a connection to one of them may belong to a
+        hop whose SIP was not captured, where other addresses and another a=setup hold.
+        """
+        flow = connection.client
+        target = (flow.dst_ip, flow.dport)
+        for hop in self.hops:
+            there, here = hop.of(opener.other).end, hop.of(opener).end
+            if target == lines_place(there):
+                return hop
+            if target in _places(there) and flow.src_ip in {address for address, _ in _places(here)}:
+                return hop
+        return None
+
+    def _msrp(self, connection: Connection) -> list[MsrpSession]:
+        for part in self._session.connections:
+            if part.connection is connection:
+                return part.msrp()
+        return []
+
+    def _client(self, msrp: MsrpSession) -> Party | None:
+        """Whose session-id the client of a connection uses."""
+        assert self.offerer is not None
+        assert self.answerer is not None
+        theirs, ours = self.offerer.end.session_id, self.answerer.end.session_id
+        if theirs == ours:
+            return None
+        if (theirs and msrp.client_session_id == theirs) or (ours and msrp.server_session_id == ours):
+            return Party.OFFERER
+        if (ours and msrp.client_session_id == ours) or (theirs and msrp.server_session_id == theirs):
+            return Party.ANSWERER
+        return None
+
+    # ------------------------------------------------------------------ MSRP
+
+    @lazy
+    def sent(self) -> list[SentTo]:
+        """Every To-Path value of requests that came in at one of the parties."""
+        found: list[SentTo] = []
+        if self.offerer is None or self.answerer is None:
+            return found
+        for part in self._session.connections:
+            connection = part.connection
+            for msrp in part.msrp():
+                client = self._client(msrp)
+                if client is None:
+                    continue
+                for direction, receiver in ((0, client.other), (1, client)):
+                    paths = msrp.ways[direction].request_paths
+                    side = self.side(receiver)
+                    if paths and side is not None and _comes_in(side, connection, direction):
+                        found.extend(_sent(side, msrp, direction, *each) for each in paths)
+        return found
+
+    def paths_of_sender(self, receiver: Party) -> Iterator[tuple[str, int]]:
+        """To-Path values (and first frames) of requests to a party where the other one sent them itself."""
+        sender = self.side(receiver.other)
+        if sender is None or self.side(receiver) is None:
+            return
+        own = _own_addresses(sender.end)
+        for part in self._session.connections:
+            flow = part.connection.client
+            for msrp in part.msrp():
+                client = self._client(msrp)
+                if client is None:
+                    continue
+                direction = 0 if client is receiver.other else 1
+                if (flow.src_ip if direction == 0 else flow.dst_ip) in own:
+                    yield from msrp.ways[direction].request_paths
+
+    @lazy
+    def relayed_paths(self) -> list[str]:
+        """To-Path values of several URIs; `AUTH` where a client authorised itself at a relay (RFC 4976 section 5)."""
+        found: list[str] = []
+        for part in self._session.connections:
+            for msrp in part.msrp():
+                for way in msrp.ways:
+                    found.extend(path for path, _ in way.request_paths if " " in path)
+        if self.auth_frames:
+            found.append("AUTH")
+        return found
+
+    @lazy
+    def auth_frames(self) -> tuple[int, ...]:
+        """Frames of AUTH requests."""
+        frames: list[int] = []
+        for part in self._session.connections:
+            # A client authorises itself before anything else; no need to read thousands of rows.
+            if not any(
+                each.requests and not (each.client_session_id and each.server_session_id) for each in part.msrp()
+            ):
+                continue
+            for row in part.connection.rows:
+                if row[5] in part.session_indexes and row[3] == "msrp" and row[4].startswith("AUTH"):
+                    frames.extend(row[1])
+        return tuple(frames)
+
+    # ------------------------------------------------------------------ both sides of a gateway
+
+    @lazy
+    def crossings(self) -> list[Crossing]:
+        """Both descriptions wherever the capture shows them before and behind a node that forwards them."""
+        found: list[Crossing] = []
+        if self.offerer is None or self.answerer is None:
+            return found
+        for side, taker in ((self.offerer, self.answerer), (self.answerer, self.offerer)):
+            for before, after in zip(side.hops, side.hops[1:], strict=False):
+                frames = (*before.frames, *after.frames)
+                found.append(Crossing(side.party, before.end, after.end, frames, taker.end))
+        for leg in self._session.other_legs:
+            found.extend(self._across(leg))
+        return found
+
+    @property
+    def earlier_than(self) -> str:
+        """The session of another leg that comes behind this one: there the two are compared."""
+        return next((leg.session_id for leg in self._session.other_legs if self._comes_before(leg)), "")
+
+    def _comes_before(self, leg: LegMedia) -> bool:
+        return leg.offer is not None and self.offerer is not None and leg.offer.time > self.offerer.own.time
+
+    def _across(self, leg: LegMedia) -> Iterator[Crossing]:
+        """The leg before this one: its offer became ours, our answer became its answer."""
+        assert self.offerer is not None
+        assert self.answerer is not None
+        if leg.offer is None or leg.answer is None or self._comes_before(leg):
+            return
+        theirs = {leg.offer.end.session_id, leg.answer.end.session_id} - {""}
+        ours = {self.offerer.end.session_id, self.answerer.end.session_id} - {""}
+        # Calls of one conference may share an ICID too: only what has one MSRP session-id, or one H.248 context of a
+        # border gateway, is one media path.
+        if not theirs & ours and not self._session.border:
+            return
+        frames = (*leg.offer.frames, *self.offerer.frames)
+        yield Crossing(
+            Party.OFFERER, leg.offer.end, self.offerer.end, frames, self.answerer.end, other_leg=leg.session_id
+        )
+        frames = (*self.answerer.frames, *leg.answer.frames)
+        yield Crossing(
+            Party.ANSWERER, self.answerer.end, leg.answer.end, frames, leg.offer.end, other_leg=leg.session_id
+        )
+
+
+def _in_force(session: Session, first: Exchange | None, connection: Connection | None) -> Exchange | None:
+    """Of several exchanges the last one offered before the connection was opened; an offer may be made anew.
+
+    RFC 6714 section 4.2 has the offerer do so where the answer shows that CEMA is not supported.
+    """
+    call = session.call
+    if call is None or first is None or connection is None or len(call.facts.exchanges) < 2:
+        return first
+    until = connection.started + EARLY_NS
+    found = first
+    for each in call.facts.exchanges:
+        if each.offer is None or each.answer is None or each.rejected or each.offer.message.time > until:
+            continue
+        if each.confirmed >= found.confirmed and msrp_of(each.offer) and msrp_of(each.answer):
+            found = each
+    return found
+
+
+def _side(party: Party, first: Described | None, copies: list[Described]) -> PartyEnd | None:
+    """A party's descriptions, one for each hop: of several on one hop the last stands."""
+    if first is None:
+        return None
+    by_hop: dict[frozenset[str], Announced] = {}
+    for each in sorted((first, *copies), key=_when) if copies else (first,):
+        announced = msrp_of(each)
+        if announced is not None:
+            by_hop[_hop(each.message.flow)] = announced
+    if not by_hop:
+        return None
+    side = PartyEnd(party, list(by_hop.values()))
+    for announced in side.hops:
+        side.places |= _places(announced.end)
+    side.addresses = {address for address, _ in side.places}
+    return side
+
+
+def _hop(flow: Flow) -> frozenset[str]:
+    return frozenset((flow.src_ip, flow.dst_ip))
+
+
+def _places(end: MediaEnd) -> set[Place]:
+    """Of `c=`/`m=` and of every entry of `a=path`."""
+    places = [lines_place(end), *(place_of(uri) for uri in end.path)]
+    return {place for place in places if place is not None}
+
+
+def _when(each: Described) -> tuple[int, tuple[int, ...]]:
+    return each.message.time, each.message.frames
+
+
+def _own_addresses(end: MediaEnd) -> set[str]:
+    """Where a party is itself, without the relays before it."""
+    found = {end.address} - {""} if len(end.path) < 2 else set()
+    last = place_of(end.path[-1]) if end.path else None
+    return found | {last[0]} if last is not None else found
+
+
+def _comes_in(side: PartyEnd, connection: Connection, direction: int) -> bool:
+    """Is this party itself the receiver of that direction, and not a gateway or relay on the way to it?"""
+    flow = connection.client
+    here = flow.dst_ip if direction == 0 else flow.src_ip
+    return here in _own_addresses(side.end) or (len(side.hops) == 1 and len(side.end.path) < 2)
+
+
+def _sent(side: PartyEnd, msrp: MsrpSession, direction: int, to_path: str, frame: int) -> SentTo:
+    own = side.end.path[-1] if side.end.path else ""
+    target = to_path.rpartition(" ")[2]
+    if not own or target == own or not _is_elsewhere(own, target):
+        return SentTo(side.party, to_path, frame, elsewhere=False)
+    refusals = [each for each in msrp.observations if each.kind == "error-response" and each.direction != direction]
+    refused = [each for each in refusals if each.detail.get("status") == 481]
+    ours = next((each.frames for each in refused if frame in each.frames), ())
+    answered = bool(msrp.ways[1 - direction].response_paths) and not refusals and "error-response" not in msrp.unlisted
+    return SentTo(side.party, to_path, frame, elsewhere=True, refused=ours, answered=answered and not ours)
+
+
+def _is_elsewhere(own: str, target: str) -> bool:
+    """The same session-id at another place; names of hosts cannot be compared with addresses."""
+    if session_id_of(own) != session_id_of(target):
+        return False
+    ours, theirs = place_of(own), place_of(target)
+    if ours is None or theirs is None or ours == theirs:
+        return False
+    return ours[1] != theirs[1] or is_address(ours[0]) == is_address(theirs[0])
