@@ -33,6 +33,9 @@ class Lane:
         "direction",
         "eof",
         "held",
+        "last_encrypted",
+        "last_end",
+        "last_start",
         "message_start",
         "messages",
         "opener",
@@ -54,6 +57,9 @@ class Lane:
         self.messages = bytearray()
         "Handshake octets that are no whole message yet, or may not be read yet."
         self.message_start = 0
+        self.last_start = self.last_end = 0
+        "Where the record stood that the last of them came in."
+        self.last_encrypted = False
         self.blocked = False
         "A whole message is in `messages` that may not be read yet."
         self.protected = False

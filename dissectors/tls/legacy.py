@@ -54,6 +54,9 @@ if TYPE_CHECKING:
 MAX_TRIES = 3
 """Records of a direction that are tried with candidates of keys, should the first be damaged."""
 
+MAX_HANDSHAKES = 256
+"""Handshakes that are followed in one connection, renegotiations included."""
+
 
 class LegacyConnection:
     """A connection as it starts; it stays one of TLS 1.0 to 1.2 unless TLS 1.3 is selected."""
@@ -280,6 +283,8 @@ class LegacyConnection:
         if isinstance(decoded, ServerHello):
             self._server_hello(negotiation, message, decoded)
             return
+        if negotiation.session.server_hello is None:
+            return  # out of order before there is a hash: kept nowhere
         negotiation.transcript.add(message)
         self._note(negotiation, lane, message, decoded)
 
@@ -288,6 +293,9 @@ class LegacyConnection:
         if self.turn is not None and not self._ungated:
             return  # a second hello within a handshake: no peer goes on with that
         again = self.negotiation is not None
+        if len(observer.sessions) == MAX_HANDSHAKES:
+            observer.give_up(OutcomeKind.UNSUPPORTED, f"more than {MAX_HANDSHAKES} handshakes in one connection")
+            return
         if self.negotiation is not None:
             self._reason = self._reason or self.negotiation.reason
             self._earlier = self.negotiation if self.negotiation.chosen is not None else self._earlier

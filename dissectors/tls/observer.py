@@ -145,7 +145,10 @@ class TlsObserver:
         if not lane.messages:
             lane.message_start = framed.start
         lane.messages += content
-        self._read_messages(lane, framed.start, framed.end, encrypted, out)
+        lane.last_start = framed.start
+        lane.last_end = framed.end
+        lane.last_encrypted = encrypted
+        self._read_messages(lane, out)
 
     def alert(self, lane: Lane, framed: Framed[TlsRecord], content: bytes | None, out: list[TlsEvent]) -> None:
         """Report an alert; without content it is encrypted."""
@@ -202,7 +205,7 @@ class TlsObserver:
                 if lane.blocked:
                     lane.blocked = False
                     before = len(lane.messages)
-                    self._read_messages(lane, lane.message_start, lane.message_start, lane.protected, out)
+                    self._read_messages(lane, out)
                     progress |= len(lane.messages) != before
                 while lane.waiting and not lane.blocked and self._take(lane, lane.waiting[0], out):
                     if self._failure is not None:
@@ -210,7 +213,7 @@ class TlsObserver:
                     lane.release()
                     progress = True
 
-    def _read_messages(self, lane: Lane, start: int, end: int, encrypted: bool, out: list[TlsEvent]) -> None:
+    def _read_messages(self, lane: Lane, out: list[TlsEvent]) -> None:
         messages = lane.messages
         while len(messages) >= 4 and self._failure is None:
             size = 4 + int.from_bytes(messages[1:4], "big")
@@ -225,8 +228,9 @@ class TlsObserver:
                 return
             message = bytes(messages[:size])
             del messages[:size]
-            seen = HandshakeSeen(lane.direction, lane.message_start, end, message[0], None, encrypted)
-            lane.message_start = start
+            start, end = lane.message_start, lane.last_end
+            seen = HandshakeSeen(lane.direction, start, end, message[0], None, lane.last_encrypted)
+            lane.message_start = lane.last_start
             try:
                 seen.message = decode_handshake(message, *self._phase.agreed())
             except DecodeError as error:

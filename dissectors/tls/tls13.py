@@ -149,6 +149,7 @@ class Tls13Connection:
             if content is not None:
                 del openers[:number]
                 return content
+            opener.sequence = opener.uncertain = 0  # not its record; its own are still to come
         return None
 
     def lose(self, lane: Lane, loss: Loss) -> None:
