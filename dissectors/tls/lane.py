@@ -42,6 +42,7 @@ class Lane:
         "protected",
         "records",
         "spec_records",
+        "stuck",
         "tries",
         "uncertain",
         "waiting",
@@ -71,6 +72,8 @@ class Lane:
         "How many more of them may be lost."
         self.tries = 0
         "Records that were tried with candidates of keys."
+        self.stuck = False
+        "After a loss, and nothing was opened since."
         self.eof = False
         self.account = LaneAccount()
 

@@ -70,7 +70,6 @@ class LegacyConnection:
         self._reason: Outcome | None = None  # why a handshake before this one was not opened
         self._earlier: Negotiation | None = None  # the last handshake before this one that was
         self._broken = False  # octets were lost while no ClientHello had been seen
-        self._stuck = [False, False]  # by direction: a loss that no record was opened after
 
     # Records
 
@@ -131,7 +130,7 @@ class LegacyConnection:
         if content is not None:
             lane.protected = True
             lane.account.opened += 1
-            self._stuck[lane.direction] = False
+            lane.stuck = False
         return content
 
     def _take_change_cipher_spec(
@@ -171,7 +170,7 @@ class LegacyConnection:
             lane.account.unopened += 1
         else:
             lane.account.opened += 1
-            self._stuck[lane.direction] = False
+            lane.stuck = False
         return content
 
     def _open_first(self, lane: Lane, record: TlsRecord) -> bytes | None:
@@ -393,7 +392,7 @@ class LegacyConnection:
         observer = self.observer
         lane.messages.clear()
         lane.blocked = False
-        self._stuck[lane.direction] = True
+        lane.stuck = True
         opener = lane.opener
         if opener is None:
             lane.spec_records += loss.begun
@@ -439,4 +438,4 @@ class LegacyConnection:
             reason = self._reason or negotiation.reason
             if reason is None and session.key_source is None:
                 reason = why_closed(negotiation, observer.secrets)
-        return reason or opened_outcome(observer, session, (self._stuck[0], self._stuck[1]))
+        return reason or opened_outcome(observer, session)

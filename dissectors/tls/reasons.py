@@ -89,15 +89,15 @@ def unfinished(observer: TlsObserver, session: TlsSession | None) -> Outcome:
     return Outcome(OutcomeKind.HANDSHAKE_NOT_CAPTURED, why)
 
 
-def opened_outcome(observer: TlsObserver, session: TlsSession, stuck: tuple[bool, bool]) -> Outcome:
-    """The outcome of a connection whose keys were found; `stuck`: nothing opened in a direction after a loss."""
+def opened_outcome(observer: TlsObserver, session: TlsSession) -> Outcome:
+    """The outcome of a connection whose keys were found."""
     opened = sum(lane.account.opened for lane in observer.lanes)
     unopened = sum(lane.account.unopened for lane in observer.lanes)
     source = session.key_source
     if source is not None and source.kind == "none":
         why = f"{session.cipher_suite_name} does not encrypt; without its key the records were read but not verified"
         return Outcome(OutcomeKind.DECRYPTED, why)
-    if any(stuck) and unopened:
+    if unopened and any(lane.stuck for lane in observer.lanes):
         why = f"{opened} records were decrypted; behind lost octets {unopened} could not be"
         return Outcome(OutcomeKind.GAP, f"{why}; a capture without loss is needed for them")
     if unopened and not opened:

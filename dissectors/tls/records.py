@@ -92,6 +92,24 @@ class RecordStream:
         self.begun = begun
         return found
 
+    def step_over(self, data: bytes, end: int) -> bytes:
+        """Note that the caller has read whole records up to `end` of `data` by itself; returns what is left of it.
+
+        For the hot path alone, and only while `in_step`.
+        """
+        self._offset += end
+        return data[end:]
+
+    @property
+    def in_step(self) -> bool:
+        """The next octet begins a record."""
+        return not self._held and self._lost_at < 0
+
+    @property
+    def offset(self) -> int:
+        """Stream offset of the next octet, while `in_step`."""
+        return self._offset
+
     def receive_gap(self, size: int) -> list[Framed[TlsRecord]]:
         """Note that `size` octets (0 when unknown) are lost.
 

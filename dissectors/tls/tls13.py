@@ -78,7 +78,6 @@ class Tls13Connection:
         self._schedule: KeySchedule | None = None
         self._resumption_master = b""
         self._reason: Outcome | None = None
-        self._stuck = [False, False]
         self._skipping = False  # early data that the server rejected may stand before the client's Finished
         self._retried = False
         self._hello_seen = False
@@ -136,7 +135,7 @@ class Tls13Connection:
             lane.account.unopened += 1
             return None, 0
         lane.account.opened += 1
-        self._stuck[lane.direction] = False
+        lane.stuck = False
         return content, openers[0].inner_type
 
     def _open_later(self, lane: Lane, openers: list[Tls13Opener], record: TlsRecord) -> bytes | None:
@@ -156,7 +155,7 @@ class Tls13Connection:
         """Octets of this direction are lost."""
         lane.messages.clear()
         lane.blocked = False
-        self._stuck[lane.direction] = True
+        lane.stuck = True
         if self.turn is not None:
             self.broken = True
         openers = self._openers[lane.direction]
@@ -457,4 +456,4 @@ class Tls13Connection:
         if self.broken and unopened and self._schedule is not None:
             why = f"octets of the handshake are lost, and with them the keys of {unopened} records"
             return Outcome(OutcomeKind.GAP, f"{why}; {self._wanted()}")
-        return opened_outcome(observer, session, (self._stuck[0], self._stuck[1]))
+        return opened_outcome(observer, session)
