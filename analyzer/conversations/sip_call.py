@@ -149,6 +149,11 @@ class SipCall:
             self._facts = CallFacts(sorted(self.messages, key=attrgetter("time", "frames")))
         return self._facts
 
+    def release(self) -> None:
+        """Let go of the messages; who still waits to look at the call, whether it is over, finds it empty."""
+        self.messages = []
+        self._facts = None
+
     def digest(self) -> SipDigest:
         """The call in what reports tell of it."""
         facts = self.facts

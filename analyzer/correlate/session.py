@@ -96,8 +96,9 @@ class Session:
         """Let go of the messages of signalling and keep what reports read: whoever judges messages did so before."""
         if self.signalling is None:
             self.signalling = pack(self._signalling_entries())
-        self.call = None
-        self.unlocked = None
+        if self.call is not None:
+            self.call.release()
+        self.call = self.unlocked = None
         self.kms_exchanges.clear()
         self.other_legs = []
         for life in self.terminations:
