@@ -129,12 +129,11 @@ def test_tickets_and_key_update() -> None:
         decode_handshake(message(24, b"\2"))
 
 
-@pytest.mark.parametrize("cut", range(1, 60))
+@pytest.mark.parametrize("cut", [n for n in range(1, 48) if n != 6])
 def test_a_cut_hello_is_an_error(cut: int) -> None:
+    """Without its last six octets it is a hello without extensions."""
     whole = client_hello(0x00A8, extension(23))
     body = whole[4 : max(4, len(whole) - cut)]
-    if len(body) in (39, len(whole) - 4):  # where a hello without extensions ends
-        return
     with pytest.raises(DecodeError) as error:
         decode_handshake(message(1, body))
     assert error.value.what == "ClientHello"
@@ -241,13 +240,19 @@ def test_a_stream_of_noise_keeps_nothing() -> None:
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.integers(0, 30), st.binary(max_size=120), st.sampled_from([0, 0x0301, 0x0303, 0x0304]),
-       st.sampled_from(["", "PSK", "DHE_PSK", "ECDHE_PSK", "RSA_PSK", "RSA", "DHE_RSA", "ECDHE_RSA", "SRP_SHA"]))  # fmt: skip
+@given(
+    st.integers(0, 30),
+    st.binary(max_size=120),
+    st.sampled_from([0, 0x0301, 0x0303, 0x0304]),
+    st.sampled_from(["", "PSK", "DHE_PSK", "ECDHE_PSK", "RSA_PSK", "RSA", "DHE_RSA", "ECDHE_RSA", "SRP_SHA"]),
+)
 def test_any_message_decodes_or_is_a_decode_error(kind: int, body: bytes, version: int, exchange: str) -> None:
+    offset = 0
     try:
         decode_handshake(message(kind, body), version, exchange)
     except DecodeError as error:
-        assert 0 <= error.offset <= len(body)
+        offset = error.offset
+    assert 0 <= offset <= len(body)
 
 
 @settings(max_examples=300, deadline=None)
