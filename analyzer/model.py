@@ -128,6 +128,8 @@ class Coverage:
     gaps_total: int = 0
     tls_sessions: int = 0
     tls_undecrypted: Counter[str] = field(default_factory=Counter)
+    keys: list[tuple[str, int, int]] = field(default_factory=list)
+    "Every supplied key by name: sessions that it opened, and sessions it was tried for in vain."
     unlinked: Counter[str] = field(default_factory=Counter)
     "Messages that belong to no session, by protocol."
     unlinked_list: list[str] = field(default_factory=list)

@@ -108,6 +108,8 @@ class Analysis:
         if twin is not None:
             self.coverage.merge(twin.coverage)
         self.coverage.packets = packets
+        if self.options.opener is not None:
+            self.coverage.keys = self.options.opener.ring.account()
         self.captures = [
             CaptureInfo(each.path, each.format, each.packets, each.first, each.last, each.damage, dict(each.skipped))
             for each in self.reader.captures

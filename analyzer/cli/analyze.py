@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from analyzer.cli.main import EXIT_FINDINGS, EXIT_UNREADABLE, Invocation, complain, tool_version
+from analyzer.cli.key_options import key_options, make_opener
+from analyzer.cli.main import EXIT_FINDINGS, EXIT_UNDECRYPTED, EXIT_UNREADABLE, Invocation, complain, tool_version
 from analyzer.cli.roles import ROLES, given_roles
 from analyzer.cli.suite_options import check_codes, load_rules, split_codes, suite_options
 from analyzer.cli.terminal import is_utf8, wants_colour, width
@@ -96,6 +97,10 @@ def _nodes(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> di
 )
 @click.option("--profile", metavar="FILE", help="Names that the nodes of this network use, as TOML: H.248 items.")
 @suite_options
+@key_options
+@click.option(
+    "--require-decrypt", is_flag=True, help="Exit code 4 when a TLS session could not be opened; findings come first."
+)
 @click.option("--identities", is_flag=True, help="Show subscriber identities in full; they are masked otherwise.")
 @click.option("-q", "--quiet", is_flag=True, help="Only the report, and of the text report only the session list.")
 @click.option(
@@ -119,6 +124,12 @@ def analyze(
     profile: str | None,
     plugins: tuple[str, ...],
     config: str | None,
+    keys_files: tuple[str, ...],
+    psks: tuple[str, ...],
+    key_logs: tuple[str, ...],
+    psk_from_h248: bool,
+    insecure_keys: bool,
+    require_decrypt: bool,
     identities: bool,
     quiet: bool,
     verbose: bool,
@@ -131,7 +142,8 @@ def analyze(
     Reads pcap and pcapng, also packed with gzip or Zstandard; several captures are merged in order of time, and `-` is
     standard input.
 
-    Exit codes: 0 done, 1 findings of severity error, 2 wrong usage, 3 a capture unreadable or nothing in it recognised.
+    Exit codes: 0 done, 1 findings of severity error, 2 wrong usage, 3 a capture unreadable or nothing in it recognised,
+    4 something could not be decrypted and --require-decrypt was given.
     """
     from analyzer.cli.output import open_output, refuse_captures
     from analyzer.cli.session_filter import SessionFilter
@@ -160,13 +172,19 @@ def analyze(
     from analyzer.pipeline import Analysis, Options
 
     suite, project = load_rules(plugins, config)
+    names = _profile(profile or project.profile)
     judge = Judge(
         suite.flows,
         suite.checks,
         select=_codes(select, "--select", project.select, project, suite),
         ignore=_codes(ignore, "--ignore", project.ignore, project, suite),
-        profile=_profile(profile or project.profile),
+        profile=names,
     )
+    opener = None
+    if keys_files or psks or key_logs or psk_from_h248 or os.environ.get("SSLKEYLOGFILE"):
+        opener = make_opener(
+            keys_files, psks, key_logs, psk_from_h248=psk_from_h248, insecure=insecure_keys, profile=names
+        )
     thresholds = Thresholds(severity or project.severity, fail_on or project.fail_on)
     form = FORMATS[format_]
     # Nothing made on the way refers to itself: the collector would find nothing, and look at millions of objects.
@@ -178,7 +196,7 @@ def analyze(
     with Progress(wanted=not quiet and not (early and to_terminal)) as progress:
         # A pipe can be read only once: the second process would find it empty.
         jobs = jobs if all(map(os.path.isfile, paths)) else 1
-        options = Options(roles={**project.node, **nodes}, jobs=jobs, judge=judge.judge)
+        options = Options(roles={**project.node, **nodes}, jobs=jobs, judge=judge.judge, opener=opener)
         options.progress = progress if progress.wanted else None
         options.udp_ports |= {*project.udp_port, *udp_ports}
         analysis = Analysis(paths, options)
@@ -213,7 +231,9 @@ def analyze(
     if not tally.seen and not sum(analysis.coverage.messages.values()):
         complain(*_nothing(analysis, paths))
         return EXIT_UNREADABLE
-    return EXIT_FINDINGS if tally.failing else 0
+    if tally.failing:
+        return EXIT_FINDINGS
+    return EXIT_UNDECRYPTED if require_decrypt and analysis.coverage.tls_undecrypted.total() else 0
 
 
 def _codes(given: tuple[str, ...], option: str, configured: list[str], project: Project, suite: Suite) -> list[str]:

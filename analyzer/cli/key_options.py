@@ -12,6 +12,7 @@ import click
 
 from analyzer.keys.keys_file import KeysFileError, key_octets, read_address, read_keys
 from analyzer.keys.supplied import KeyKind, SuppliedKey, SuppliedKeys
+from analyzer.profile import DEFAULT_PROFILE, Profile
 
 MAX_FILE_OCTETS = 64 << 20
 "A keys file or key log larger than this is none."
@@ -141,6 +142,7 @@ def make_opener(
     psk_from_h248: bool,
     insecure: bool,
     keep_secrets: bool = False,
+    profile: Profile = DEFAULT_PROFILE,
 ) -> Opener:
     """What the key options say, ready to open sessions. Raises click.UsageError."""
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -163,5 +165,10 @@ def make_opener(
             raise click.UsageError(f"{path}: this key is no RSA key")
         rsa_keys.append(key)
     return Opener(
-        KeyRing(found.keys), key_log=log, rsa_keys=rsa_keys, psk_from_h248=psk_from_h248, keep_secrets=keep_secrets
+        KeyRing(found.keys),
+        key_log=log,
+        rsa_keys=rsa_keys,
+        psk_from_h248=psk_from_h248,
+        keep_secrets=keep_secrets,
+        profile=profile,
     )

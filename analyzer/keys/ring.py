@@ -83,6 +83,10 @@ class KeyRing:
             else:
                 key.failed += 1
 
+    def account(self) -> list[tuple[str, int, int]]:
+        """Every key by name: sessions that it opened, and sessions it was tried for in vain."""
+        return [(key.name, key.used, key.failed) for key in self.keys]
+
     def unused(self) -> list[SuppliedKey]:
         """Keys that opened nothing."""
         return [key for key in self.keys if not key.used]

@@ -66,6 +66,10 @@ def coverage_lines(coverage: Coverage, paint: Paint, *, everything: bool = False
             "TLS",
             f"{number_of(coverage.tls_sessions, 'session')}, {opened} decrypted" + (f"; {reasons}" if reasons else ""),
         )
+    for name, opened, failed in coverage.keys:
+        if not opened:
+            why = f"tried for {number_of(failed, 'session')}, opened none" if failed else "fits nothing in the capture"
+            yield _row("key", f"{printable(name)}: {why}")
     yield from _table("not used", ranked(coverage.ignored))
     yield from _list(
         "undecoded",

@@ -15,6 +15,7 @@ from analyzer.identities import masked_identity, masked_path
 from analyzer.model import CaptureInfo, Coverage, TimelineEntry
 from analyzer.report.marks import with_steps
 from analyzer.report.times import day_and_second, iso_time
+from analyzer.report.tls_record import tls_record
 from analyzer.report.wireshark_filter import wireshark_filter
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def coverage_record(coverage: Coverage) -> Record:
             "sessions": coverage.tls_sessions,
             "decrypted": coverage.tls_sessions - sum(coverage.tls_undecrypted.values()),
             "undecrypted": _counts(coverage.tls_undecrypted),
+            "keys": [{"name": name, "opened": opened, "failed": failed} for name, opened, failed in coverage.keys],
         },
         "unlinked": _counts(coverage.unlinked),
         "unlinked_list": coverage.unlinked_list,
@@ -133,7 +135,7 @@ def session_record(
             for part in session.connections
         ],
         "msrp": _msrp_record(session),
-        "tls": None,
+        "tls": tls_record(session, identities=identities),
         "connection_model": session.connection_model,
         "links": [
             {"to": link.to, "reason": link.reason, "confidence": link.confidence.value} for link in session.links

@@ -15,6 +15,7 @@ from analyzer.report.paint import UNICODE, Glyphs, Paint
 from analyzer.report.printable import printable
 from analyzer.report.session_list import participant_texts
 from analyzer.report.times import duration_text, moment
+from analyzer.report.tls_record import tls_texts
 from analyzer.report.wireshark_filter import wireshark_filter
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def _rows(session: Session, identities: bool) -> Iterator[tuple[str, str]]:
                     )
                 ),
             )
+    yield from tls_texts(session, identities=identities)
 
 
 def model_text(session: Session) -> str:
