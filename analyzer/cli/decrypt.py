@@ -8,7 +8,7 @@ from analyzer.cli.key_options import key_options
 from analyzer.cli.main import EXIT_UNDECRYPTED, EXIT_UNREADABLE, complain, tool_version
 
 
-@click.command()
+@click.command(short_help="Secrets and plaintext for other tools.")
 @click.argument("capture", nargs=-1, metavar="CAPTURE...")
 @key_options
 @click.option("--write-keylog", "keylog_out", metavar="FILE", help="Write a key log that opens the same sessions.")
@@ -25,7 +25,7 @@ from analyzer.cli.main import EXIT_UNDECRYPTED, EXIT_UNREADABLE, complain, tool_
     metavar="FILE.pcapng",
     help="Write signalling as it is and the decrypted MSRP in plain TCP, for tools that cannot decrypt.",
 )
-@click.option("--session", metavar="FILTER", help="Only these sessions; see `mrfscope analyze`.")
+@click.option("--session", metavar="FILTER", help="Only these sessions, as in `mrfscope analyze`.")
 @click.option("--require-decrypt", is_flag=True, help="Exit with 4 when a TLS session could not be opened.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def decrypt(
