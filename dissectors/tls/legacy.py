@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 MAX_TRIES = 3
 """Records of a direction that are tried with candidates of keys, should the first be damaged."""
 
+MAX_UNCERTAIN = 64
+"""Sequence numbers that are tried for each candidate where the first protected records are lost."""
 MAX_HANDSHAKES = 256
 """Handshakes that are followed in one connection, renegotiations included."""
 
@@ -218,7 +220,7 @@ class LegacyConnection:
             negotiation.lacking = str(error)
             return None
         opener.sequence = lane.spec_records
-        opener.uncertain = lane.uncertain
+        opener.uncertain = min(lane.uncertain, MAX_UNCERTAIN)
         return opener
 
     def _choose(self, negotiation: Negotiation, candidate: Candidate) -> None:

@@ -34,7 +34,7 @@ from dissectors.tls.keylog import key_log_line
 from dissectors.tls.lane import Lane, Loss
 from dissectors.tls.legacy import LegacyConnection
 from dissectors.tls.protection import TrialBudget
-from dissectors.tls.records import MAX_FRAGMENT, TlsRecord
+from dissectors.tls.records import MAX_FRAGMENT, NO_RECORD, TlsRecord
 from dissectors.tls.registry import AlertDescription, AlertLevel
 from dissectors.tls.secrets import TlsSecrets
 from dissectors.tls.tls13 import Tls13Connection
@@ -223,7 +223,7 @@ class TlsObserver:
         record = item.message
         if record is None:
             lane.account.skipped_octets += item.end - item.start
-            if item.error is not None and item.error.why.startswith("no TLS"):
+            if item.error is not None and item.error.why == NO_RECORD:
                 self._phase.lose(lane, Loss(item.end - item.start, False, False))
             return True
         if not self._phase.take(lane, item, record, out):

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from dissectors.tls.secrets import TlsSecrets
 
 _NO_SESSION = "the session that is resumed"
+TLS13_LABELS = "CLIENT_HANDSHAKE_TRAFFIC_SECRET and other TLS 1.3"
+"""The lines that open a TLS 1.3 session, for `key_log_wanted`."""
 
 
 def key_log_wanted(session: TlsSession, label: str = "CLIENT_RANDOM") -> str:
     """What to supply where only a key log helps."""
-    return f"supply a key log (SSLKEYLOGFILE) with the {label} line of client random {session.client_random.hex()}"
+    return f"supply a key log (SSLKEYLOGFILE) with the {label} lines of client random {session.client_random.hex()}"
 
 
 def why_closed(negotiation: Negotiation, secrets: TlsSecrets) -> Outcome:
@@ -50,6 +52,26 @@ def why_closed(negotiation: Negotiation, secrets: TlsSecrets) -> Outcome:
     else:
         why = f"no key is supplied for {name}"
     return Outcome(OutcomeKind.NO_KEY, f"{why}; supply it, or {key_log_wanted(session).removeprefix('supply ')}")
+
+
+def why_closed13(session: TlsSession, verified: bool, asked: bool) -> Outcome:
+    """Why no key opens a TLS 1.3 handshake; `verified`: its PSK is known, `asked`: some key was tried."""
+    wanted = key_log_wanted(session, TLS13_LABELS)
+    if session.psk_identity is None:
+        why = "TLS 1.3 without a PSK has forward secrecy: no long-term key opens a recording"
+    elif session.psk_dhe and verified:
+        why = "the PSK is the right one (its binder matches), but psk_dhe_ke has forward secrecy: it does not suffice"
+    elif session.psk_dhe and asked:
+        why = "psk_dhe_ke has forward secrecy: no PSK suffices, and none of those supplied is this session's either"
+    elif session.psk_dhe:
+        why = "psk_dhe_ke has forward secrecy: the PSK alone does not open it"
+    elif asked:
+        why = "none of the PSKs supplied for this session gives the binder of its ClientHello"
+        return Outcome(OutcomeKind.WRONG_KEY, f"{why}; supply the key that the two sides used")
+    else:
+        why = "no PSK is supplied for this session's PSK identity; supply it, or"
+        return Outcome(OutcomeKind.NO_KEY, f"{why} {wanted.removeprefix('supply ')}")
+    return Outcome(OutcomeKind.FORWARD_SECRECY, f"{why}; {wanted}")
 
 
 def _why_not_resumed(negotiation: Negotiation, secrets: TlsSecrets) -> Outcome:

@@ -15,7 +15,8 @@ MAX_FRAGMENT = (1 << 14) + 2048
 """Octets a record may carry at most (RFC 5246 section 6.2.3); TLS 1.3 allows less."""
 
 _PLAUSIBLE = re.compile(rb"[\x14-\x18]\x03[\x00-\x04]")
-_NO_RECORD = "no TLS record header here; skipped to the next one"
+NO_RECORD = "no TLS record header here; skipped to the next one"
+"""What the error of a stretch says that is no record, where no loss was announced."""
 
 
 class TlsRecord:
@@ -73,7 +74,7 @@ class RecordStream:
                 break
             length = data[at + 3] << 8 | data[at + 4]
             if not 20 <= data[at] <= 24 or data[at + 1] != 3 or data[at + 2] > 4 or length > MAX_FRAGMENT:
-                self._hunt(base + at, DecodeError("TLS record", 0, _NO_RECORD))
+                self._hunt(base + at, DecodeError("TLS record", 0, NO_RECORD))
                 continue
             end = at + 5 + length
             if end > size:

@@ -13,11 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterator
-from itertools import islice
 from typing import TYPE_CHECKING
 
-from dissectors.errors import DecodeError
 from dissectors.framing import Framed
 from dissectors.tls.ciphers import UnsupportedCipherError
 from dissectors.tls.events import (
@@ -31,25 +28,21 @@ from dissectors.tls.events import (
     TlsSession,
 )
 from dissectors.tls.handshake import CertificateMessage, Finished, KeyUpdate, NewSessionTicket
-from dissectors.tls.hello import ClientHello, EncryptedExtensions, OfferedPsk, ServerHello
+from dissectors.tls.hello import ClientHello, EncryptedExtensions, ServerHello
 from dissectors.tls.lane import Lane, Loss
 from dissectors.tls.protection import Tls13Opener
-from dissectors.tls.reasons import key_log_wanted, opened_outcome, unfinished
+from dissectors.tls.psk13 import PskSearch
+from dissectors.tls.reasons import TLS13_LABELS, key_log_wanted, opened_outcome, unfinished, why_closed13
 from dissectors.tls.records import TlsRecord
 from dissectors.tls.registry import ContentType, ProtocolVersion, version_name
 from dissectors.tls.registry import HandshakeType as Hs
 from dissectors.tls.schedule13 import (
-    EXTERNAL_BINDER,
-    HASH_SIZE,
-    IMPORTED_BINDER,
-    RESUMPTION_BINDER,
-    ImportedIdentity,
     KeySchedule,
     derive_secret,
     finished_mac,
     resumption_psk,
 )
-from dissectors.tls.secrets import CachedSession, KeySource, PskQuery
+from dissectors.tls.secrets import CachedSession, KeySource
 from dissectors.tls.suites import Suite, suite_of
 from dissectors.tls.transcript import Transcript
 
@@ -81,7 +74,6 @@ class Tls13Connection:
         self._skipping = False  # early data that the server rejected may stand before the client's Finished
         self._retried = False
         self._hello_seen = False
-        self._asked = False  # whether there was any PSK to verify
 
     # Records
 
@@ -96,7 +88,7 @@ class Tls13Connection:
             lane.protected = True
             content, inner_type = self._open(lane, record)
             if content is None:
-                if self.turn == lane.direction and not self._skipping:
+                if self.turn == lane.direction and self._hello_seen and not self._skipping:
                     self.broken = True  # a message of the handshake is in there: no Finished can be checked any more
                 return True
             if inner_type == ContentType.application_data:
@@ -332,12 +324,11 @@ class Tls13Connection:
                 secrets = (logged.get(_HANDSHAKE[side]), logged.get(_APPLICATION[side]))
                 self._openers[direction].extend(self._opener(secret) for secret in secrets if secret is not None)
             return
-        found = None if used is None else self._verify_psk(used)
+        search = PskSearch(self.observer, session, self.suite.hash)
+        found = None if used is None else search.find(used, self._binder_digest)
         self.transcript.add(message)
-        if used is None or hello.key_shares:
-            self._reason = self._forward_secrecy(used, found)
-        elif found is None:
-            self._reason = self._no_psk()
+        if found is None or hello.key_shares:
+            self._reason = why_closed13(session, found is not None, search.asked)
         else:
             session.key_source, self._schedule = found
             self._handshake_keys(self._schedule)
@@ -367,78 +358,7 @@ class Tls13Connection:
             schedule.hash_name, schedule.master, b"exp master", transcript
         )
 
-    # PSKs
-
-    def _verify_psk(self, used: OfferedPsk) -> tuple[KeySource, KeySchedule] | None:
-        """The key whose binder is the one sent (section 4.2.11.2)."""
-        assert self.suite is not None
-        hash_name = self.suite.hash
-        if len(used.binder) != HASH_SIZE[hash_name]:
-            return None
-        for source, label, psk in islice(self._psks(used, hash_name), self.observer.max_candidates):
-            self._asked = True
-            schedule = KeySchedule(hash_name, psk)
-            if hmac.compare_digest(schedule.binder(label, self._binder_digest), used.binder):
-                return source, schedule
-        return None
-
-    def _psks(self, used: OfferedPsk, hash_name: str) -> Iterator[tuple[KeySource, bytes, bytes]]:
-        secrets = self.observer.secrets
-        cached = secrets.sessions.find("ticket", used.identity)
-        if cached is not None and cached.source is not None and cached.hash_name == hash_name:
-            origin = cached.source.origin or cached.source
-            yield KeySource("resumption", cached.source.label, origin), RESUMPTION_BINDER, cached.secret
-        if secrets.psks is None:
-            return
-        for candidate in secrets.psks(self._query(used.identity)):
-            yield KeySource("psk", candidate.label), EXTERNAL_BINDER, candidate.key
-        try:
-            imported = ImportedIdentity(used.identity)
-        except DecodeError:
-            return
-        if imported.hash_name != hash_name:
-            return
-        for candidate in secrets.psks(self._query(imported.external_identity)):
-            psk = imported.imported_psk(candidate.key, candidate.hash_name)
-            yield KeySource("psk", candidate.label), IMPORTED_BINDER, psk
-
-    def _query(self, identity: bytes) -> PskQuery:
-        session = self.session
-        assert session.server_hello is not None
-        return PskQuery(
-            psk_identity=identity,
-            psk_identity_hint=None,
-            client_random=session.client_random,
-            server_random=session.server_random,
-            version=session.version,
-            cipher_suite=session.server_hello.cipher_suite,
-            context=self.observer.context,
-        )
-
     # The end
-
-    def _forward_secrecy(self, used: OfferedPsk | None, found: tuple[KeySource, KeySchedule] | None) -> Outcome:
-        if used is None:
-            why = "TLS 1.3 without a PSK has forward secrecy: no long-term key opens a recording"
-        elif found is not None:
-            why = (
-                "the PSK is the right one (its binder matches), but psk_dhe_ke has forward secrecy: it does not suffice"
-            )
-        elif self._asked:
-            why = "psk_dhe_ke has forward secrecy: no PSK suffices, and none of those supplied is this session's either"
-        else:
-            why = "psk_dhe_ke has forward secrecy: the PSK alone does not open it"
-        return Outcome(OutcomeKind.FORWARD_SECRECY, f"{why}; {self._wanted()}")
-
-    def _no_psk(self) -> Outcome:
-        if self._asked:
-            why = "none of the PSKs supplied for this session gives the binder of its ClientHello"
-            return Outcome(OutcomeKind.WRONG_KEY, f"{why}; supply the key that the two sides used")
-        why = "no PSK is supplied for this session's PSK identity; supply it, or"
-        return Outcome(OutcomeKind.NO_KEY, f"{why} {self._wanted().removeprefix('supply ')}")
-
-    def _wanted(self) -> str:
-        return key_log_wanted(self.session, "CLIENT_HANDSHAKE_TRAFFIC_SECRET and the other TLS 1.3")
 
     def outcome(self) -> Outcome:
         """How it ended."""
@@ -455,5 +375,5 @@ class Tls13Connection:
             return unfinished(observer, session)
         if self.broken and unopened and self._schedule is not None:
             why = f"octets of the handshake are lost, and with them the keys of {unopened} records"
-            return Outcome(OutcomeKind.GAP, f"{why}; {self._wanted()}")
+            return Outcome(OutcomeKind.GAP, f"{why}; {key_log_wanted(session, TLS13_LABELS)}")
         return opened_outcome(observer, session)

@@ -179,9 +179,11 @@ def test_tls_1_3_psk_ke_with_key_updates(suite: str) -> None:
     assert observe(sent.chunks, TlsSecrets(psks=always(RIGHT)), cut=1).events == found.events
 
 
-def test_tls_1_3_psk_dhe_ke_needs_a_key_log(tmp_path: Path) -> None:
+@pytest.mark.parametrize("groups", [[], ["-groups", "P-384"]], ids=["", "hello_retry_request"])
+def test_tls_1_3_psk_dhe_ke_needs_a_key_log(groups: list[str], tmp_path: Path) -> None:
+    """The binder tells the PSK all the same, after a HelloRetryRequest too (RFC 8446 section 4.2.11.2)."""
     log = tmp_path / "keys.log"
-    sent = psk_talk(["-tls1_3"], ["-tls1_3", "-keylogfile", str(log)], command=b"K", rounds=3)
+    sent = psk_talk(["-tls1_3", *groups], ["-tls1_3", "-keylogfile", str(log)], command=b"K", rounds=3)
     found = observe(sent.chunks, TlsSecrets(psks=always(RIGHT)))
     check_closed(found, OutcomeKind.FORWARD_SECRECY)
     assert "the PSK is the right one" in found.outcome.explanation
