@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from analyzer.conversations.media import MediaEnd
 
@@ -113,6 +114,7 @@ def connection_model(
     return ConnectionModel(Model.RFC4975, f"{why}; {cema}", opener, why)
 
 
+@lru_cache(maxsize=64)
 def agreed_opener(offered: str, answered: str) -> tuple[Party | None, str]:
     """Who opens the TCP connection by `a=setup` (RFC 4145 section 4.1), and why; without it the offerer (RFC 4975)."""
     if not offered or not answered or offered == "holdconn":

@@ -47,7 +47,11 @@ def lines_place(end: MediaEnd) -> Place | None:
 
 def path_place(end: MediaEnd) -> Place | None:
     """Host and port of the first entry of `a=path`: where the other side connects to without CEMA."""
-    return place_of(end.path[0]) if end.path else None
+    if not end.path:
+        return None
+    first = end.path[0]
+    # Mostly it repeats `c=` and `m=`; that is seen without reading the URI.
+    return (end.address, end.port) if f"://{end.address}:{end.port}/" in first else place_of(first)
 
 
 @dataclass(slots=True)
@@ -132,6 +136,8 @@ class Parties:
 
     def __init__(self, session: Session, first: Exchange | None, connection: Connection | None) -> None:
         self._session = session
+        self._openers: dict[int, Party | None] = {}
+        self._hop_of: dict[tuple[int, Party], Hop | None] = {}
         self.exchange = _in_force(session, first, connection)
         exchange = self.exchange
         self.offerer = _side(Party.OFFERER, exchange.offer, exchange.offer_copies) if exchange is not None else None
@@ -150,6 +156,12 @@ class Parties:
 
     def opener(self, connection: Connection) -> Party | None:
         """Who opened a connection; None where the capture does not show it."""
+        key = id(connection)
+        if key not in self._openers:
+            self._openers[key] = self._opener(connection)
+        return self._openers[key]
+
+    def _opener(self, connection: Connection) -> Party | None:
         if connection.guessed or self.offerer is None or self.answerer is None:
             return None
         flow = connection.client
@@ -183,6 +195,12 @@ class Parties:
         Behind a gateway that leaves a=path alone the same URIs run on, so a connection to one of them may belong to a
         hop whose SIP was not captured, where other addresses and another a=setup hold.
         """
+        key = id(connection), opener
+        if key not in self._hop_of:
+            self._hop_of[key] = self._followed(connection, opener)
+        return self._hop_of[key]
+
+    def _followed(self, connection: Connection, opener: Party) -> Hop | None:
         flow = connection.client
         target = (flow.dst_ip, flow.dport)
         for hop in self.hops:
@@ -344,16 +362,21 @@ def _side(party: Party, first: Described | None, copies: list[Described]) -> Par
     """A party's descriptions, one for each hop: of several on one hop the last stands."""
     if first is None:
         return None
-    by_hop: dict[frozenset[str], Announced] = {}
-    for each in sorted((first, *copies), key=_when) if copies else (first,):
-        announced = msrp_of(each)
-        if announced is not None:
-            by_hop[_hop(each.message.flow)] = announced
-    if not by_hop:
+    if copies:
+        by_hop: dict[frozenset[str], Announced] = {}
+        for each in sorted((first, *copies), key=_when):
+            announced = msrp_of(each)
+            if announced is not None:
+                by_hop[_hop(each.message.flow)] = announced
+        side = PartyEnd(party, list(by_hop.values()))
+    else:
+        alone = msrp_of(first)
+        side = PartyEnd(party, [alone] if alone is not None else [])
+    if not side.hops:
         return None
-    side = PartyEnd(party, list(by_hop.values()))
-    for announced in side.hops:
-        side.places |= _places(announced.end)
+    # Where no node changed the description, its copies share one reading.
+    for end in {id(each.end): each.end for each in side.hops}.values():
+        side.places |= _places(end)
     side.addresses = {address for address, _ in side.places}
     return side
 
@@ -364,7 +387,7 @@ def _hop(flow: Flow) -> frozenset[str]:
 
 def _places(end: MediaEnd) -> set[Place]:
     """Of `c=`/`m=` and of every entry of `a=path`."""
-    places = [lines_place(end), *(place_of(uri) for uri in end.path)]
+    places = [lines_place(end), path_place(end), *map(place_of, end.path[1:])]
     return {place for place in places if place is not None}
 
 
