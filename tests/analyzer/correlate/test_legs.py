@@ -7,7 +7,9 @@ import itertools
 import pytest
 
 from analyzer.conversations.connection import Connection
+from analyzer.conversations.sip_call import SipCall
 from analyzer.correlate.correlator import Correlator
+from analyzer.correlate.leg_media import MAX_NOTED, LegMediaTable
 from analyzer.correlate.session import Conference, Session
 from analyzer.model import Coverage, Message
 from dissectors.sip import decode_sip
@@ -241,3 +243,35 @@ def test_conference_uri_does_not_depend_on_who_leaves_first() -> None:
         )
         found, conferences, _ = run(things)
         assert members(found, conferences) == [("sip:chat@Conf.example.net;gr=1", ["a", "b"])]
+
+
+def test_each_leg_knows_what_the_other_announced() -> None:
+    """Whichever is handed out first: of the one that is gone a note stays."""
+    access, core = legs(through_the_border())
+    for session, other, offer, answer in (
+        (access, core, f"{CORE}:40002", f"{MRFP}:28563"),
+        (core, access, f"{UE}:7394", f"{ACCESS}:40001"),
+    ):
+        (leg,) = session.other_legs
+        assert leg.session_id == other.id
+        assert leg.offer is not None
+        assert leg.answer is not None
+        assert [f"{each.end.address}:{each.end.port}" for each in (leg.offer, leg.answer)] == [offer, answer]
+    access.release()
+    assert access.other_legs == []
+
+
+def test_both_legs_of_a_border_gateway_are_told() -> None:
+    """Also when all calls are handed out at once, at the end of the capture."""
+    assert [session.border for session in legs(through_the_border())] == [True, True]
+
+
+def test_notes_about_legs_are_bounded() -> None:
+    table = LegMediaTable()
+    call = SipCall("one")
+    call.add(Dialog("one").request("INVITE", 1, msrp_sdp(UE, 7394, "ue1")))
+    for number in range(MAX_NOTED + 5):
+        call.call_id = f"c{number}"
+        table.note(call, f"s{number}")
+    assert table.of(["c0", "c4"], {}) == []
+    assert [leg.session_id for leg in table.of(["c5", f"c{MAX_NOTED + 4}"], {})] == ["s5", f"s{MAX_NOTED + 4}"]
