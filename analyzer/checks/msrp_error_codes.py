@@ -44,7 +44,11 @@ def judge_errors(evidence: Evidence, rule: Rule, hundreds: int) -> Result:
         code, method = number(first, "status"), word(first, "method") or "request"
         if code // 100 != hundreds or (code == 401 and method == "AUTH"):
             return None
-        severity = Severity.WARNING if code in OF_USERS or method in ("NICKNAME", "AUTH") else None
+        severity = None
+        if code in OF_USERS or method in ("NICKNAME", "AUTH"):
+            severity = Severity.WARNING
+        elif evidence.released is not None and first.time >= evidence.released:
+            severity = Severity.WARNING  # the session is over: what crosses its end on the way is refused
         return rule.finding(
             f"{view.names[first.direction]} refused a {method} with {code}{times(group)}: {meaning(code)}.",
             frames_of(group),

@@ -11,7 +11,15 @@ from analyzer.findings import Finding, Result, Severity
 
 def judge(evidence: Evidence) -> Result:
     """Where a range ends, and the total."""
-    return told(evidence, ("range-end", "range-total", "range-beyond-total"), _tell, _alike)
+    seen = evidence.observed if evidence.msrp else {}
+    wrong = {each.frames for kind in ("range-end", "range-total") for _, each in seen.get(kind, ())}
+
+    def tell(view: MsrpView, group: list[Observation]) -> Finding | None:
+        # Where the end of a range is wrong, that it is also beyond the total says nothing more.
+        told_of = [each for each in group if each.kind != "range-beyond-total" or each.frames not in wrong]
+        return _tell(view, told_of) if told_of else None
+
+    return told(evidence, ("range-end", "range-total", "range-beyond-total"), tell, _alike)
 
 
 def _alike(seen: Observation) -> tuple[str, bool]:

@@ -66,4 +66,5 @@ RULE = Rule(
     fix="Take the path of the answer (or offer) that is in force, octet for octet.",
     example="a=path:msrp://203.0.113.5:28563/s1f00d;tcp\nwrong:  To-Path: msrp://203.0.113.5:28563/S1F00D;tcp",
     yields_to=("MRFP-3", "OFFER-5", "SEND-3"),
+    same_frames=("MRFP-2",),
 )

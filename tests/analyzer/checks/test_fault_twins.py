@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from fault_case import Case
 from inline_twins import MEDIA_STEPS, added, changed, dropped, replaced, twin
 from judged import judge_packets
 
-from analyzer.correlate.session import Session
 from analyzer.findings import Severity, Status
 from analyzer.model import Confidence, Verdict
 
@@ -104,26 +104,6 @@ a=path:<<ue_path>>
 
 UNTIL_ADD = dropped("add-reply", "connect", "answer", "ack", *MEDIA_STEPS, "bye*", "subtract*", "close")
 CUT_AT_15S = dropped("agenda-*", "chat-4*", "close")
-
-
-@dataclass(frozen=True)
-class Case:
-    """One fault."""
-
-    name: str
-    code: str
-    changes: str
-    severity: Severity
-    steps: tuple[str, ...]
-    "The steps whose frames show it, as `Built.frames` reads them."
-    base: str = IN
-    confidence: Confidence = Confidence.CERTAIN
-    says: str = ""
-    "A part of the message or of what was found."
-    beside: tuple[str, ...] = ()
-    "Other findings of the same session, each another fact."
-    follows: tuple[str, ...] = ()
-    "Rules that are broken only because of it."
 
 
 CASES = [
@@ -250,25 +230,9 @@ CASES = [
 CODES = {case.code for case in CASES}
 
 
-def session_of(case: Case, folder: Path) -> Session:
-    return judge_packets(twin(case.base, case.changes).all(), folder).sessions[0]
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.code} {case.name}")
 def test_fault_is_one_finding(case: Case, tmp_path: Path) -> None:
-    session = session_of(case, tmp_path)
-    told = [finding for finding in session.findings if finding.code not in case.beside]
-    assert [(each.code, each.severity, each.frames) for each in told] == [
-        (case.code, case.severity, twin(case.base, case.changes).frames(*case.steps))
-    ]
-    (finding,) = told
-    assert finding.confidence is case.confidence
-    assert case.says in f"{finding.message} {finding.actual}"
-    assert finding.causes == case.follows
-    assert {each.code for each in session.findings} == {case.code, *case.beside}
-    if case.severity is ERROR:
-        assert session.verdict is Verdict.FAILED
-    assert "alice" not in str(session.findings)
+    case.check(tmp_path)
 
 
 @pytest.mark.parametrize("base", [IN, OUT])
