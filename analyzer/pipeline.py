@@ -122,6 +122,8 @@ class Analysis:
         for session in sessions:
             if any(part.connection.transcript is not None for part in session.connections):
                 self._opener().open(session, correlator.nodes, correlator.scope, self.coverage)
+            elif self.options.opener is not None and session.kind == "message":
+                self.options.opener.unlock(session, correlator.nodes, correlator.scope)
             if judge is not None:
                 judge(session, correlator.nodes, correlator.scope)
             session.release()

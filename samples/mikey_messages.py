@@ -300,7 +300,7 @@ def words(name: str, agreement: KeyAgreement) -> dict[str, str]:
     """What steps may use: the messages that the mode has, and the key; values of one character per octet."""
     found = {
         f"mikey.{name}.tek": agreement.tek.hex(),
-        f"mikey.{name}.tgk": agreement.table["tgk"],
+        f"mikey.{name}.tgk": bytes.fromhex(agreement.table["tgk"]).hex(),
     }
     for each in MESSAGES:
         if each.startswith("request") and "kms_psk_initiator" not in agreement.table:

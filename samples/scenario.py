@@ -215,6 +215,7 @@ def _step(
     if idle := own.keys() - used:
         raise ScenarioError(f"step {name}: nothing uses {', '.join(sorted(idle))}")
     for change in changes:
+        change = {**change, **{key: _expand(change[key], local, set(), name) for key in ("replace", "with")}}
         text, content = _replace(text, content, change, name)
     size = str(len(content or ""))
     text = text.replace("<<size>>", size)

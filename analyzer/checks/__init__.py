@@ -46,6 +46,7 @@ from analyzer.checks import (
     tcp_refused,
     tcp_reset,
     tcp_timeout,
+    tls_failed,
 )
 
 CHECKS = (
@@ -89,4 +90,5 @@ CHECKS = (
     conn_6.RULE,
     conn_7.RULE,
     nat_1.RULE,
+    tls_failed.RULE,
 )

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from analyzer.model import Message
 from analyzer.transport.flow import FlowKey, reverse_key
 from dissectors.errors import DecodeError
 from dissectors.http import HttpMessage
-from dissectors.mikey import DataType, MikeyMessage, Ticket, decode_base64, decode_mikey, name_of
+
+if TYPE_CHECKING:
+    from dissectors.mikey import MikeyMessage, Ticket
 
 MAX_EXCHANGES = 10_000
 "Exchanges that are kept; above that the oldest are let go."
@@ -24,10 +27,10 @@ MAX_TICKETS = 8
 MAX_PENDING = 64
 "Requests on one connection that wait for their response."
 MEDIA_TYPES = frozenset({"application/mikey", "application/x-mikey"})
-TO_KMS = frozenset(
-    {DataType.REQUEST_INIT_PSK, DataType.REQUEST_INIT_PK, DataType.RESOLVE_INIT_PSK, DataType.RESOLVE_INIT_PK}
-)
-FROM_KMS = frozenset({DataType.REQUEST_RESP, DataType.RESOLVE_RESP, DataType.ERROR})
+TO_KMS = frozenset({11, 12, 16, 17})
+"REQUEST_INIT and RESOLVE_INIT (RFC 6043 section 6.1), numbers here: the codec is imported when there is MIKEY."
+FROM_KMS = frozenset({6, 13, 18})
+"Error, REQUEST_RESP, RESOLVE_RESP."
 _FIRST_OCTETS = frozenset(bytes((1, number)) for number in (*TO_KMS, *FROM_KMS))
 
 
@@ -58,7 +61,12 @@ class KmsExchange:
         http: HttpMessage = message.decoded
         mikey = self.asked if message is self.request else self.answered
         said = http.method if http.is_request else f"{http.status} {http.reason}".rstrip()
-        return f"{said}, {name_of(mikey.data_type).partition(' ')[0]}" if mikey is not None else said
+        return f"{said}, {short_name(mikey)}" if mikey is not None else said
+
+
+def short_name(message: MikeyMessage) -> str:
+    """`RESOLVE_INIT_PSK`; the number where it has no name."""
+    return str(getattr(message.data_type, "name", message.data_type))
 
 
 def carries_mikey(message: HttpMessage) -> bool:
@@ -67,6 +75,8 @@ def carries_mikey(message: HttpMessage) -> bool:
         return True
     if message.body[:2] not in _FIRST_OCTETS:
         return False
+    from dissectors.mikey import decode_mikey
+
     try:
         mikey = decode_mikey(message.body)
     except DecodeError:
@@ -79,6 +89,8 @@ def mikey_of(message: HttpMessage) -> MikeyMessage | None:
     body = message.body
     if not body:
         return None
+    from dissectors.mikey import decode_base64, decode_mikey
+
     if body[:1] != b"\x01" and body[:2] == b"AQ":
         body = decode_base64(body.decode("latin-1"))
     return decode_mikey(body)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from analyzer.conversations.kms_exchange import KmsExchange, KmsTable
+from analyzer.conversations.kms_exchange import KmsExchange, KmsTable, short_name
 from analyzer.conversations.sip_call import CallFacts
 from analyzer.model import Confidence, Link
 from dissectors.errors import DecodeError
-from dissectors.mikey import Ticket, decode_key_mgmt, name_of
+
+if TYPE_CHECKING:
+    from dissectors.mikey import Ticket
 
 MAX_LINES = 8
 "Lines of `a=key-mgmt` that are read of one description."
@@ -16,6 +19,8 @@ MAX_LINES = 8
 
 def tickets_of(facts: CallFacts) -> Iterator[Ticket]:
     """Every ticket in the offers of a call."""
+    from dissectors.mikey import decode_key_mgmt
+
     for exchange in facts.exchanges:
         if exchange.offer is None or b"key-mgmt:" not in exchange.offer.octets:
             continue
@@ -39,7 +44,6 @@ def link_kms(table: KmsTable, facts: CallFacts) -> list[tuple[KmsExchange, Link]
     found = []
     for exchange in table.about(tickets_of(facts)):
         flow = exchange.request.flow
-        asked = name_of(exchange.asked.data_type).partition(" ")[0]
-        to = f"http {flow.src} > {flow.dst} {asked}"
+        to = f"http {flow.src} > {flow.dst} {short_name(exchange.asked)}"
         found.append((exchange, Link(to, "the ticket that its offer carries", Confidence.CERTAIN)))
     return found

@@ -268,11 +268,16 @@ class Evidence:
 
     @lazy
     def configure(self) -> Order | None:
-        """The command that gave the MRFP the UE's end: the first with a Remote that says something.
+        """The command that gave the MRFP the UE's end, with a Remote that says something.
 
-        The Add of Reserve And Configure (dial-in), or a later Modify (dial-out).
+        The Add of Reserve And Configure (dial-in), or a later Modify (dial-out): there the first after the answer
+        counts, if there is one, since a Remote before it cannot be the UE's.
         """
-        return next((each for each in self.orders if each.remote is not None and not each.remote.is_empty), None)
+        found = [each for each in self.orders if each.remote is not None and not each.remote.is_empty]
+        if self.side is Side.OFFERS and self.answer is not None and self.answer.sent:
+            sent = self.answer.sent
+            return next((each for each in found if each.asked >= sent), None) or next(iter(found), None)
+        return next(iter(found), None)
 
     @lazy
     def allocated(self) -> Order | None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from analyzer.conversations.kms_exchange import KmsExchange
 from analyzer.evidence.announced import Announced
 from analyzer.evidence.evidence import Evidence
 from analyzer.evidence.gateway import Order
 from dissectors.errors import DecodeError
 
 if TYPE_CHECKING:
-    from dissectors.mikey import MikeyMessage
+    from dissectors.mikey import MikeyMessage, Ticket
 
-TRANSFER_INIT, TRANSFER_RESP = 14, 15
+REQUEST_RESP, TRANSFER_INIT, TRANSFER_RESP = 13, 14, 15
+RESOLVE_INITS = frozenset({16, 17})
 "Data types of MIKEY-TICKET (RFC 6043 section 6.1); the codec is imported when there is something to decode."
 
 MAX_ALTERNATIVES = 8
@@ -80,6 +83,24 @@ def kms_exchanges(evidence: Evidence) -> Sequence[tuple[MikeyMessage, MikeyMessa
     """What users asked the KMS about this session's ticket, and what it answered, as far as the capture holds both."""
     pairs = ((each.asked, each.answered) for each in evidence.session.kms_exchanges)
     return [(asked, answered) for asked, answered in pairs if answered is not None]
+
+
+def ticket_request(evidence: Evidence) -> KmsExchange | None:
+    """The exchange in which the KMS gave this session's ticket, if the capture holds it."""
+    found = (each for each in evidence.session.kms_exchanges if each.answered is not None)
+    return next((each for each in found if each.answered and each.answered.data_type == REQUEST_RESP), None)
+
+
+def ticket_resolve(evidence: Evidence, ticket: Ticket) -> KmsExchange | None:
+    """The exchange in which a ticket was to be resolved: the first that was answered, else one that was not."""
+    found = [
+        each
+        for each in evidence.session.kms_exchanges
+        if each.asked.data_type in RESOLVE_INITS
+        and each.asked.ticket is not None
+        and hmac.compare_digest(each.asked.ticket.protected(), ticket.protected())
+    ]
+    return next((each for each in found if each.response is not None), next(iter(found), None))
 
 
 @dataclass(slots=True)

@@ -18,8 +18,9 @@ from analyzer.evidence.mikey import (
     TRANSFER_RESP,
     KeyManagement,
     key_management,
-    kms_exchanges,
     psk_orders,
+    ticket_request,
+    ticket_resolve,
     transfer_init,
     transfer_resp,
 )
@@ -31,8 +32,8 @@ from dissectors.errors import DecodeError
 if TYPE_CHECKING:
     from dissectors.mikey import Idr, MikeyMessage
 
-ERROR, REQUEST_RESP = 6, 13
-"Data types of MIKEY (RFC 6043 section 6.1); the codec is imported when a message was decoded."
+RESOLVE_RESP = 18
+"Data type of MIKEY-TICKET (RFC 6043 section 6.1); the codec is imported when a message was decoded."
 
 CERTAINLY_OTHER = {0: "SRTP", 1: "TESLA"}
 "Protocol types of GENERIC-ID that are registered for something else; none is registered for TLS (RFC 6043, IANA)."
@@ -174,21 +175,18 @@ def ticket_of(rule: Rule, evidence: Evidence) -> Result:
     ticket = message.ticket
     if ticket is None:
         return rule.broken("TRANSFER_INIT has no ticket.", carrier.frames, expected="a TICKET payload", actual="none")
-    from_kms = [
-        response
-        for request, response in kms_exchanges(evidence)
-        if response.data_type == REQUEST_RESP
-        and response.ticket is not None
-        and hmac.compare_digest(response.ticket.ticket_data, ticket.ticket_data)
-    ]
-    if from_kms and not ticket.flags.d:
+    request = ticket_request(evidence)
+    if request is None or request.response is None:
+        return at(carrier.announced)
+    seen = (*request.request.frames, *request.response.frames)
+    if not ticket.flags.d:
         return rule.broken(
             "The KMS gave this ticket, but its flag D says that the initiator made it.",
-            carrier.frames,
+            (*request.response.frames, *carrier.frames),
             expected="flag D set in the ticket policy",
             actual="flag D clear",
         )
-    return at(carrier.announced)
+    return Result(Status.OK, frames=(*seen, *carrier.frames), begin=request.response.time, end=carrier.announced.sent)
 
 
 def own_ticket(rule: Rule, evidence: Evidence) -> Result:
@@ -270,24 +268,40 @@ def ticket_resolved(rule: Rule, evidence: Evidence) -> Result:
     found = _init(evidence)
     if isinstance(found, Result):
         return found
-    carrier, message = found
+    _, message = found
     ticket = message.ticket
     if ticket is None:
         return not_applicable("TRANSFER_INIT has no ticket")
-    for request, response in kms_exchanges(evidence):
-        if request.ticket is None or not hmac.compare_digest(request.ticket.protected(), ticket.protected()):
-            continue
-        if response.data_type == ERROR and evidence.answer is not None:
-            return rule.broken(
-                "The KMS refused to resolve the ticket, and the INVITE was accepted all the same.",
-                (*carrier.frames, *evidence.answer.frames),
-                expected="RESOLVE_RESP, or a rejected INVITE",
-                actual="Error message of the KMS",
-            )
-        return at(carrier.announced)
-    if not ticket.flags.e:
-        return not_applicable("the ticket need not be resolved with the KMS (flag E clear)")
-    return not_observable("the exchange with the KMS is not in the capture")
+    resolve = ticket_resolve(evidence, ticket)
+    if resolve is None:
+        if not ticket.flags.e:
+            return not_applicable("the ticket need not be resolved with the KMS (flag E clear)")
+        return not_observable("the exchange with the KMS is not in the capture")
+    if resolve.response is None:
+        return not_observable("the response of the KMS is not in the capture")
+    frames = (*resolve.request.frames, *resolve.response.frames)
+    status = resolve.response.decoded.status
+    answered = resolve.answered
+    if answered is not None and answered.data_type == RESOLVE_RESP:
+        return Result(Status.OK, frames=frames, begin=resolve.request.time, end=resolve.response.time)
+    if answered is None and status < 300:
+        return not_observable("the response of the KMS cannot be read")
+    if answered is None and status in (401, 407):
+        return not_observable("the KMS asked for credentials, and what came of it is not in the capture")
+    if evidence.answer is None:
+        return Result(Status.OK, frames=frames, begin=resolve.request.time, end=resolve.response.time)  # and rejected
+    return rule.broken(
+        "The KMS refused to resolve the ticket, and the INVITE was accepted all the same.",
+        (*frames, *evidence.answer.frames),
+        expected="RESOLVE_RESP, or a rejected INVITE",
+        actual=f"MIKEY Error ({_errors(answered)})" if answered is not None else f"HTTP status {status}",
+    )
+
+
+def _errors(message: MikeyMessage) -> str:
+    from dissectors.mikey import Err, name_of
+
+    return ", ".join(name_of(each.error_no) for each in message.all(Err)) or f"data type {message.data_type}"
 
 
 def response_verified(rule: Rule, evidence: Evidence) -> Result:
@@ -307,7 +321,7 @@ def response_verified(rule: Rule, evidence: Evidence) -> Result:
     allowed = {each.data for each in _responders(message)}
     if resp is not None and allowed and resp.data not in allowed:
         return rule.broken(
-            "The responder named in TRANSFER_RESP is none that the ticket allows, and the session was set up.",
+            "The responder named in TRANSFER_RESP is none that the ticket allows.",
             carrier.frames,
             expected="IDRr of the ticket policy, or of TRANSFER_INIT",
             actual="another identity",
@@ -320,7 +334,7 @@ def response_verified(rule: Rule, evidence: Evidence) -> Result:
     if fits:
         return at(carrier.announced)
     return rule.broken(
-        "The MAC of TRANSFER_RESP does not fit, and the session was set up all the same.",
+        "The MAC of TRANSFER_RESP does not fit.",
         carrier.frames,
         expected="a TRANSFER_RESP that verifies",
         actual="MAC does not fit",
@@ -390,6 +404,8 @@ def psk_given(rule: Rule, evidence: Evidence) -> Result:
             return not_observable("no command gives the MRFP a Remote descriptor")
         if configure.reply is not None and not configure.executed:
             return not_applicable("the MRFP refused the command")
+        if _up_with_psk(evidence):
+            return not_observable("TLS-PSK was set up, so the MRFP has the key: from what the profile does not name")
         return rule.broken(
             "The MRFC did not give the MRFP the Pre-Shared Key for TLS.",
             configure.frames,
@@ -401,8 +417,10 @@ def psk_given(rule: Rule, evidence: Evidence) -> Result:
     teks = [tek.key for tek in unlocked.teks] if unlocked is not None and unlocked.authentic else []
     last = given[-1]
     if teks and not any(hmac.compare_digest(last.key, tek) for tek in teks):
+        if _up_with_psk(evidence):
+            return not_observable(f"TLS-PSK was set up, so what {last.item} holds is not the key as it is used")
         return rule.broken(
-            "The Pre-Shared Key that the MRFC gave the MRFP is not the TEK of the crypto session: TLS will fail.",
+            "The Pre-Shared Key that the MRFC gave the MRFP is not the TEK of the crypto session.",
             last.order.frames,
             expected="the TEK derived from TRANSFER_INIT and TRANSFER_RESP",
             actual=f"another key ({len(last.key)} octets)",
@@ -410,6 +428,12 @@ def psk_given(rule: Rule, evidence: Evidence) -> Result:
     request = last.order.request
     time = request.time if request is not None else 0
     return Result(Status.OK, frames=last.order.frames, begin=time, end=last.order.asked)
+
+
+def _up_with_psk(evidence: Evidence) -> bool:
+    """Both sides sent Finished, under a PSK: both had the key, however they came by it."""
+    tls = tls_of(evidence)
+    return tls is not None and tls.established is not None and tls.is_psk is True
 
 
 def both_failure_events(rule: Rule, evidence: Evidence) -> Result:
@@ -456,6 +480,8 @@ def start_of_both(rule: Rule, evidence: Evidence) -> Result:
         return not_applicable("the answer is not a=setup:active, so the MRFP has nothing to start")
     if evidence.orders_incomplete:
         return not_observable(evidence.orders_incomplete)
+    if tcp and _started_by_mrfp(evidence):
+        return not_observable("the MRFP started TLS, so it was told to: by what the profile does not name")
     lacking = " nor ".join(word for word, found in (("TCP", tcp), ("TLS", tls)) if not found)
     return rule.broken(
         f"The MRFC answered a=setup:active, but did not tell the MRFP to start {lacking}.",
@@ -463,6 +489,14 @@ def start_of_both(rule: Rule, evidence: Evidence) -> Result:
         expected=f"signals {', '.join(sorted(evidence.profile.start_tcp | evidence.profile.start_tls))}",
         actual=f"no instruction for {lacking}",
     )
+
+
+def _started_by_mrfp(evidence: Evidence) -> bool:
+    connection, tls = evidence.connection, tls_of(evidence)
+    if connection is None or tls is None or tls.client is None:
+        return False
+    opener = evidence.opener(connection)
+    return bool(opener) and (opener == "MRFP") == (tls.client == 0)
 
 
 def reserved_only(rule: Rule, evidence: Evidence) -> Result:
@@ -500,7 +534,8 @@ def configured(rule: Rule, evidence: Evidence) -> Result:
             expected="address and port received from the UE",
             actual=f"c= {remote.address or 'absent'}, port {remote.port or 'absent'}",
         )
-    for part in (psk_given(rule, evidence), both_failure_events(rule, evidence)):
+    parts = (psk_given(rule, evidence), both_failure_events(rule, evidence))
+    for part in (*(each for each in parts if each.is_broken), *parts):
         if part.status is not Status.OK:
             return part
     return Result(Status.OK, frames=configure.frames, begin=configure.request.time, end=configure.asked)
@@ -509,9 +544,22 @@ def configured(rule: Rule, evidence: Evidence) -> Result:
 def configured_after_verifying(rule: Rule, evidence: Evidence) -> Result:
     """No Configure after a TRANSFER_RESP that does not verify."""
     verified = response_verified(rule, evidence)
-    if verified.is_broken and evidence.configure is None:
-        return not_observable(evidence.orders_incomplete or "no command gives the MRFP a Remote descriptor")
-    return verified
+    if not verified.is_broken:
+        return verified
+    configure = evidence.configure
+    if configure is None:
+        if evidence.orders_incomplete:
+            return not_observable(evidence.orders_incomplete)
+        # It was verified, and the set-up was not completed.
+        return at(evidence.answer) if evidence.answer is not None else verified
+    told = verified.findings[0]
+    return rule.broken(
+        f"{told.message} The MRFC configured the MRFP with it.",
+        (*told.frames, *configure.frames),
+        expected=f"{told.expected}, or no Configure",
+        actual=f"{told.actual}, Configure sent",
+        confidence=told.confidence,
+    )
 
 
 # ---------------------------------------------------------------------- TLS

@@ -71,6 +71,11 @@ class Opener:
         if session.kind == "tcp" and any(part.session_indexes for part in parts):
             session.kind = "message"
 
+    def unlock(self, session: Session, nodes: NodeTable, scope: Scope) -> None:
+        """Check the MIKEY-TICKET exchange of a session whose TLS is not in the capture."""
+        if any(self.ring.keys):
+            session.unlocked = SessionKeys(Evidence(session, nodes, scope, self._profile), self.ring).unlocked()
+
     def _open(self, part: ConnectionPart, keys: SessionKeys, coverage: Coverage) -> None:
         connection = part.connection
         asked = _Asked(connection, keys)

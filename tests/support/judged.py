@@ -12,12 +12,15 @@ from analyzer.checks import CHECKS
 from analyzer.correlate.session import Conference, Session
 from analyzer.flows import FLOWS
 from analyzer.judge import Judge
+from analyzer.keys.keys_file import read_keys
+from analyzer.keys.ring import KeyRing
 from analyzer.model import Coverage
+from analyzer.opening.opener import Opener
 from analyzer.pipeline import Analysis, Options
 from samples import build
 
 SAMPLES = Path(build.__file__).resolve().parent
-SIP_PORT, H248_PORT = 5060, 2944
+PORTS = {5060: "sip", 2944: "h248", 80: "http"}
 _JUDGE = Judge(FLOWS, CHECKS)
 
 
@@ -50,24 +53,29 @@ def sample_steps(name: str) -> tuple[str, ...]:
     return tuple(packet.step for packet in built)
 
 
-def judge_packets(packets: Packets, folder: Path, judge: Judge = _JUDGE) -> Judged:
-    """Analyse packets as one capture."""
-    return judge_files([write_pcap(folder / "capture.pcap", packets)], judge)
+def sample_keys(name: str) -> KeyRing:
+    """The keys of a sample; a twin has those of its scenario."""
+    path = SAMPLES / name.partition("--")[0] / "keys.toml"
+    return KeyRing(read_keys(path.read_text(), path).keys)
 
 
-def judge_files(paths: list[Path], judge: Judge = _JUDGE) -> Judged:
+def judge_packets(packets: Packets, folder: Path, judge: Judge = _JUDGE, *, keys: KeyRing | None = None) -> Judged:
+    """Analyse packets as one capture, with keys if there are any."""
+    return judge_files([write_pcap(folder / "capture.pcap", packets)], judge, keys=keys)
+
+
+def judge_files(paths: list[Path], judge: Judge = _JUDGE, *, keys: KeyRing | None = None) -> Judged:
     """Analyse captures together."""
-    analysis = Analysis([str(path) for path in paths], Options(judge=judge.judge, jobs=1))
+    opener = Opener(keys) if keys is not None else None
+    analysis = Analysis([str(path) for path in paths], Options(judge=judge.judge, jobs=1, opener=opener))
     sessions = list(analysis.sessions())
     return Judged(sessions, analysis.conferences, analysis.coverage)
 
 
 def interface_of(data: bytes) -> str:
-    """`sip`, `h248` or `tcp` for an Ethernet frame of a sample; MSRP is what its TCP carries."""
-    if data[23] == 6:
-        return "tcp"
+    """`sip`, `h248`, `http` or `tcp` for an Ethernet frame of a sample; MSRP is what its TCP carries."""
     ports = {int.from_bytes(data[34:36], "big"), int.from_bytes(data[36:38], "big")}
-    return {SIP_PORT: "sip", H248_PORT: "h248"}[(ports & {SIP_PORT, H248_PORT}).pop()]
+    return next((name for port, name in PORTS.items() if port in ports), "tcp")
 
 
 def without(packets: Packets, interface: str) -> Packets:

@@ -1,0 +1,104 @@
+"""TLS-FAILED: TLS could not be set up, or was ended by an alert (RFC 5246 section 7.2, RFC 8446 section 6)."""
+
+from __future__ import annotations
+
+from analyzer.checks.rule import Rule
+from analyzer.conversations.connection import Connection
+from analyzer.conversations.tls_facts import TlsFacts
+from analyzer.evidence import Evidence
+from analyzer.findings import OK, Result, Severity, not_applicable, not_observable
+from analyzer.model import Confidence
+
+MEANINGS = {
+    "unknown_psk_identity": "the server knows no key for the PSK identity",
+    "bad_record_mac": "the two ends hold different keys",
+    "decrypt_error": "the two ends hold different keys",
+    "decryption_failed": "the two ends hold different keys",
+    "handshake_failure": "no cipher suite suits both, or the server has no PSK",
+    "insufficient_security": "the server wants a stronger cipher suite",
+    "protocol_version": "no TLS version suits both",
+    "unexpected_message": "a message came that the other side did not expect; do both take the client's part?",
+    "bad_certificate": "the certificate is not accepted",
+    "unknown_ca": "the certificate's issuer is not known",
+    "certificate_unknown": "the certificate is not accepted",
+    "certificate_expired": "the certificate has expired",
+    "certificate_required": "the server wants a certificate of the client",
+    "internal_error": "the node that sends it failed",
+    "user_canceled": "the node that sends it gave up",
+}
+"What alerts mean where MSRP is set up, in short."
+
+
+def judge(evidence: Evidence) -> Result:
+    """No fatal alert, and a handshake that ends with Finished of both sides."""
+    tried = [part.connection for part in evidence.connection_parts if part.connection.tls is not None]
+    if not tried:
+        if not evidence.is_secured:
+            return not_applicable("the session has no TLS")
+        return not_observable("no TLS of this session in the capture")
+    worked = [each for each in tried if each.tls is not None and each.tls.established is not None]
+    for connection in reversed(tried):
+        tls = connection.tls
+        assert tls is not None
+        if tls.fatal is None and tls.outcome != "handshake_failed":
+            continue
+        severity = Severity.WARNING if worked and connection not in worked else None
+        return _failed(evidence, connection, tls, severity)
+    return OK if worked else not_observable("how the handshake ended is not in the capture")
+
+
+def _failed(evidence: Evidence, connection: Connection, tls: TlsFacts, severity: Severity | None) -> Result:
+    """The finding, with the alert decoded."""
+    hello = tls.hello.frames if tls.hello is not None else ()
+    if tls.fatal is None:
+        end = max((row for row in connection.rows if row[3] == "tcp"), key=lambda row: row[0], default=None)
+        return RULE.broken(
+            f"TLS could not be set up: {tls.explanation}.",
+            (*hello, *(end[1] if end is not None else ())),
+            expected="Finished of both sides",
+            actual=f"no Finished of both sides, connection {connection.outcome or 'left open'}",
+            severity=severity,
+            confidence=Confidence.LIKELY,
+        )
+    name = tls.fatal.what.removeprefix("alert: fatal ")
+    meaning = MEANINGS.get(name, "see RFC 5246 section 7.2.2")
+    sender = _name(evidence, connection, tls.fatal.direction)
+    when = "could not be set up" if tls.established is None else "was ended"
+    return RULE.broken(
+        f"TLS {when}: {sender} sent the fatal alert {name} ({meaning}).",
+        (*(hello if tls.established is None else ()), *tls.fatal.frames),
+        expected="Finished of both sides" if tls.established is None else "close_notify",
+        actual=f"fatal alert {name}",
+        severity=severity,
+    )
+
+
+def _name(evidence: Evidence, connection: Connection, direction: int) -> str:
+    """Who sends in a direction: `the MRFP`, `the UE`, or an address."""
+    opener = evidence.opener(connection)
+    if not opener:
+        return (connection.server if direction else connection.client).src
+    return f"the {opener if direction == 0 else {'UE': 'MRFP', 'MRFP': 'UE'}[opener]}"
+
+
+RULE = Rule(
+    code="TLS-FAILED",
+    title="TLS is set up, and ends without a fatal alert.",
+    clause="RFC 5246 section 7.2",
+    severity=Severity.ERROR,
+    judge=judge,
+    interfaces=("tcp",),
+    yields_to=(
+        *("DIN-4b", "DOUT-9b", "DIN-8", "DOUT-13"),
+        *("DIN-1a", "DIN-9", "DIN-10b", "DOUT-5", "DOUT-8", "DOUT-9a"),
+    ),
+    why="No message passes, and the participant is in the conference only as far as SIP knows.",
+    causes=(
+        "Another Pre-Shared Key at the MRFP than the UE derives: the TGK, a TEK derived without RANDRr, an old key.",
+        "PSK cipher suites are switched off on one side.",
+        "Both sides wait for a ClientHello, or both send one.",
+    ),
+    confirm="Read the alert (tls.alert_message in Wireshark); keys (-k) compare the PSK in H.248 with the TEK.",
+    fix="Give both ends the same key and a common PSK cipher suite.",
+    example="wrong:  ClientKeyExchange, Finished, then Alert (Fatal, bad_record_mac)",
+)
