@@ -184,12 +184,16 @@ class Evidence:
 
     def announced_as(self, session_id: str) -> list[Announced]:
         """Every description of SIP that names this session-id as that of its MSRP end, in order of time."""
-        found: list[Announced] = []
+        return self._announced.get(session_id, [])
+
+    @lazy
+    def _announced(self) -> dict[str, list[Announced]]:
+        found: dict[str, list[Announced]] = {}
         for exchange in self.facts.exchanges if self.facts is not None else ():
             for _, described in exchange.parts():
                 for index, end in enumerate(described.ends):
-                    if end.is_msrp and end.session_id == session_id:
-                        found.append(Announced(described, index, end))
+                    if end.is_msrp and end.session_id:
+                        found.setdefault(end.session_id, []).append(Announced(described, index, end))
         return found
 
     def sent_by_mrfc(self, message: Message) -> bool | None:
