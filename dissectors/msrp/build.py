@@ -6,7 +6,6 @@ leaves.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 
 from dissectors.errors import DecodeError
@@ -16,7 +15,9 @@ from dissectors.msrp.message import ByteRange, MsrpMessage, split_headers
 
 def draw_transaction_id() -> str:
     """Sixteen random hexadecimal digits: the 64 bits that RFC 4975 section 7.1 asks for."""
-    return os.urandom(8).hex()
+    import secrets  # slow to import, and readers of captures need no chance
+
+    return secrets.token_hex(8)
 
 
 def pick_transaction_id(body: bytes | None, draw: Callable[[], str] = draw_transaction_id) -> str:
