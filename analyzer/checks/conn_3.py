@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from analyzer.checks.rule import Rule
 from analyzer.conversations.media import place_of
-from analyzer.evidence import Evidence, Side
-from analyzer.evidence.connection_model import Model, Party
+from analyzer.evidence import Evidence
+from analyzer.evidence.connection_model import Model
 from analyzer.evidence.parties import SentTo
 from analyzer.findings import Result, Severity, Status, not_applicable, not_observable
 from analyzer.model import Confidence
@@ -16,7 +16,7 @@ def judge(evidence: Evidence) -> Result:
     told = evidence.connection_model
     if told.row is None:
         return not_observable(told.reason)
-    exempt = _mrfp(evidence)
+    exempt = evidence.mrfp_party  # TS 23.333 has it compare the session-id alone, which suits every model
     sent = [each for each in evidence.parties.sent if each.receiver is not exempt]
     for each in sent:
         if each.elsewhere and each.refused:
@@ -35,11 +35,6 @@ def judge(evidence: Evidence) -> Result:
             return not_applicable("requests went to the MRFP only, which compares the session-id alone (row MRFP-2)")
         return not_observable("no MSRP request at the announced ends in the capture")
     return Result(Status.OK, frames=tuple(sorted({each.frame for each in sent})))
-
-
-def _mrfp(evidence: Evidence) -> Party | None:
-    """Which party is an MRFP: TS 23.333 has it compare the session-id alone, which suits every model."""
-    return {Side.ANSWERS: Party.ANSWERER, Side.OFFERS: Party.OFFERER}.get(evidence.side)
 
 
 def _texts(evidence: Evidence, sent: SentTo) -> tuple[str, str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from analyzer.checks.rule import Rule
-from analyzer.evidence import Evidence, Side
-from analyzer.evidence.connection_model import Model, Party
+from analyzer.evidence import Evidence
+from analyzer.evidence.connection_model import Model
 from analyzer.evidence.parties import is_address
 from analyzer.findings import Result, Severity, Status, not_applicable, not_observable
 from analyzer.model import Confidence
@@ -23,8 +23,7 @@ def judge(evidence: Evidence) -> Result:
     opener = parties.opener(connection)
     if opener is None:
         return not_observable("the begin of the TCP connection was not captured")
-    ours = {Side.ANSWERS: Party.ANSWERER, Side.OFFERS: Party.OFFERER}.get(evidence.side)
-    if opener is ours:
+    if opener is evidence.mrfp_party:
         return not_applicable("the MRFP opened the connection")
     side = parties.side(opener)
     assert side is not None

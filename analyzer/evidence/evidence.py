@@ -18,7 +18,7 @@ from analyzer.correlate.nodes import NodeTable, Role
 from analyzer.correlate.roles import bare_address
 from analyzer.correlate.session import Session
 from analyzer.evidence.announced import Announced, msrp_of
-from analyzer.evidence.connection_model import ConnectionModel, connection_model
+from analyzer.evidence.connection_model import ConnectionModel, Party, connection_model
 from analyzer.evidence.gateway import Order, orders
 from analyzer.evidence.lazy import lazy
 from analyzer.evidence.msrp import MsrpView, Seen, by_kind, views_of
@@ -368,6 +368,17 @@ class Evidence:
     def parties(self) -> Parties:
         """Offerer and answerer on every hop captured, whether or not one of them is an MRFC."""
         return Parties(self.session, self.exchange, self.connection)
+
+    @lazy
+    def mrfp_party(self) -> Party | None:
+        """Which of the two parties is an MRFP, also behind a border gateway, where only its role tells."""
+        known = {Side.ANSWERS: Party.ANSWERER, Side.OFFERS: Party.OFFERER}.get(self.side)
+        if known is not None:
+            return known
+        for end in (self.parties.offerer, self.parties.answerer):
+            if end is not None and self.nodes.role(end.end.address) == Role.MRFP:
+                return end.party
+        return None
 
     @lazy
     def connection_model(self) -> ConnectionModel:
