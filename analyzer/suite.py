@@ -185,11 +185,11 @@ def _content(module: ModuleType, origin: str) -> tuple[list[Rule], list[Flow]]:
 def _all(found: object, kind: type[T], origin: str, name: str) -> list[T]:
     if not isinstance(found, list | tuple):
         raise UserError(
-            f"{origin}: {name} must be a list of {kind.__name__} objects, is a {type(found).__name__}", HINT
+            f"{origin}: {name} must be a list of {kind.__name__} objects, is of type {type(found).__name__}", HINT
         )
     for index, each in enumerate(found):
         if not isinstance(each, kind):
-            raise UserError(f"{origin}: {name}[{index}] is a {type(each).__name__}, not a {kind.__name__}", HINT)
+            raise UserError(f"{origin}: {name}[{index}] is of type {type(each).__name__}, not {kind.__name__}", HINT)
     return list(found)
 
 
@@ -199,7 +199,9 @@ def _guarded_judge(rule: Rule, origin: str) -> Callable[[Evidence], Result]:
     def judge(evidence: Evidence) -> Result:
         result: object = call(evidence)
         if not isinstance(result, Result):
-            raise UserError(f"{origin}: rule {rule.code} answered with a {type(result).__name__}, not a Result", HINT)
+            raise UserError(
+                f"{origin}: rule {rule.code} answered with {type(result).__name__}, not with a Result", HINT
+            )
         return result
 
     return judge
