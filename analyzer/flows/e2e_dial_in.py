@@ -121,6 +121,8 @@ DIN_3A: Rule = Rule(
     causes=("The MRFC does not check the MAC.", "An identity that the MAC covers is spelled otherwise."),
     confirm="Check the MAC of V with MPKi of the ticket.",
     fix="Reject with 488 when TRANSFER_INIT does not verify.",
+    example="wrong:  TRANSFER_INIT whose MAC does not verify, answered with 200 OK\n"
+    "right:  TRANSFER_INIT whose MAC does not verify, answered with 488 Not Acceptable Here",
 )
 DIN_3B: Rule = Rule(
     code="DIN-3b",
@@ -134,6 +136,8 @@ DIN_3B: Rule = Rule(
     causes=("The KMS does not know the MRFC.", "The ticket has expired."),
     confirm="Look for RESOLVE_INIT and RESOLVE_RESP over HTTP between the MRFC and the KMS.",
     fix="Reject the INVITE when the KMS refuses.",
+    example="wrong:  the KMS answers RESOLVE_INIT with an error, the MRFC answers the INVITE with 200 OK\n"
+    "right:  RESOLVE_INIT, RESOLVE_RESP, then 200 OK",
 )
 DIN_4A: Rule = Rule(
     code="DIN-4a",
@@ -146,6 +150,8 @@ DIN_4A: Rule = Rule(
     causes=("The MRFC uses Reserve and forgets Configure.",),
     confirm="Read Local and Remote of the Add, and Local of its reply.",
     fix="Send Local with $ and Remote with c= and m= of the offer, in the Add.",
+    example="wrong:  R{... m=message 7394 TCP/MSRP *}\n"
+    "right:  L{c=IN IP4 $, m=message $ TCP/TLS/MSRP *},R{c=IN IP4 198.51.100.7, m=message 7394 TCP/TLS/MSRP *}",
 )
 DIN_4B: Rule = Rule(
     code="DIN-4b",
@@ -163,6 +169,7 @@ DIN_4B: Rule = Rule(
     ),
     confirm="Compare the property with the TEK that --keys derives (the tool does; it never prints keys).",
     fix="Give the TEK of CS ID 1 as the Pre-Shared Key.",
+    example="wrong:  O{MO=SR}\nright:  O{MO=SR,tlsbsc/psk=...}",
 )
 DIN_4C: Rule = Rule(
     code="DIN-4c",
@@ -204,6 +211,7 @@ DIN_7: Rule = Rule(
     causes=("The UE follows plain RFC 4975 (the offerer connects).",),
     confirm="Look at the direction of the first SYN between the announced ends.",
     fix="Let the side that is active (RFC 4145) send the SYN.",
+    example="wrong:  198.51.100.7:49152 > 203.0.113.5:28563 SYN\nright:  203.0.113.5:28563 > 198.51.100.7:7394 SYN",
 )
 DIN_8: Rule = Rule(
     code="DIN-8",
@@ -217,6 +225,8 @@ DIN_8: Rule = Rule(
     causes=("The TLS role is taken from another attribute than a=setup.",),
     confirm="Look who sends the ClientHello, and which suites it offers.",
     fix="Let the MRFP send the ClientHello, with PSK suites.",
+    example="wrong:  198.51.100.7:7394 > 203.0.113.5:28563 ClientHello\n"
+    "right:  203.0.113.5:28563 > 198.51.100.7:7394 ClientHello, TLS_PSK_WITH_AES_128_GCM_SHA256",
 )
 DIN_9: Rule = Rule(
     code="DIN-9",
@@ -243,6 +253,7 @@ DIN_10A: Rule = Rule(
     causes=("The MRFC accepted before the MRFP had replied.",),
     confirm="Look for application/sdp in the 200 and in the 18x responses.",
     fix="Put the answer into the first reliable response that accepts the INVITE.",
+    example="wrong:  SIP/2.0 200 OK ... Content-Length: 0",
 )
 DIN_10B: Rule = Rule(
     code="DIN-10b",
@@ -259,6 +270,8 @@ DIN_10B: Rule = Rule(
     ),
     confirm="Check the MAC of V over TRANSFER_RESP and TRANSFER_INIT; compare IDRr with the ticket policy.",
     fix="End the session when TRANSFER_RESP does not verify.",
+    example="wrong:  TRANSFER_RESP with a responder that the ticket does not allow, answered with ACK and MSRP\n"
+    "right:  the same, answered with ACK and BYE",
 )
 DIN_F: Rule = Rule(
     code="DIN-F",
@@ -271,6 +284,7 @@ DIN_F: Rule = Rule(
     causes=("The MRFP does not support the events.",),
     confirm="After the RST, the last SYN or the alert look for a Notify.",
     fix="Send Notify with the RequestID of the Events descriptor.",
+    example="right:  N=ip/1/mb/33{OE=9001{tlsbsc/BNCChange{ST=1,Type=failed}}}",
 )
 
 FLOW = Flow(

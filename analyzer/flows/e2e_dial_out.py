@@ -45,6 +45,7 @@ DOUT_1A: Rule = Rule(
     causes=("The MRFC clears flag E and expects the UE to know its ticket key (mode 4).",),
     confirm="Read the flags of the ticket policy: D (made by the KMS), E (resolve with the KMS).",
     fix="Set flag E in tickets that the MRFC makes.",
+    example="wrong:  ticket flags D=1 E=0 in a ticket that the MRFC made\nright:  ticket flags D=0 E=1",
 )
 DOUT_1B: Rule = Rule(
     code="DOUT-1b",
@@ -61,6 +62,8 @@ DOUT_1B: Rule = Rule(
     ),
     confirm="Compare IDRi with From and IDRr with To of the INVITE.",
     fix="Derive IDRi from From and IDRr from To.",
+    example="wrong:  To: <sip:bob@ims.example.net>, IDRr sip:bob@198.51.100.7\n"
+    "right:  To: <sip:bob@ims.example.net>, IDRr sip:bob@ims.example.net",
 )
 DOUT_1C: Rule = Rule(
     code="DOUT-1c",
@@ -88,6 +91,8 @@ DOUT_2: Rule = Rule(
     causes=("A Remote descriptor of an earlier call is sent along.",),
     confirm="Read the Add that comes before the INVITE: Local with $, no Remote.",
     fix="Send the Add with Local only; configure Remote with the answer.",
+    example="wrong:  no Add before the INVITE\n"
+    "right:  A=ip/1/mb/${M{ST=1{L{c=IN IP4 $, m=message $ TCP/TLS/MSRP *, a=path:$}}}}",
 )
 DOUT_5: Rule = Rule(
     code="DOUT-5",
@@ -117,6 +122,8 @@ DOUT_7: Rule = Rule(
     causes=("The KMS does not know the MRFC.", "The ticket has expired."),
     confirm="Look for RESOLVE_INIT and RESOLVE_RESP over HTTP between the MRFC and the KMS.",
     fix="Reject the INVITE when the KMS refuses.",
+    example="wrong:  the KMS answers RESOLVE_INIT with an error, the UE answers the INVITE with 200 OK\n"
+    "right:  RESOLVE_INIT, RESOLVE_RESP, then 200 OK",
 )
 DOUT_8: Rule = Rule(
     code="DOUT-8",
@@ -147,6 +154,8 @@ DOUT_9A: Rule = Rule(
     ),
     confirm="Check the MAC of V over TRANSFER_RESP and TRANSFER_INIT; compare IDRr with the ticket policy.",
     fix="End the session when TRANSFER_RESP does not verify.",
+    example="wrong:  TRANSFER_RESP that does not verify, then MF=ip/1/mb/34{M{O{tlsbsc/psk=...}}}\n"
+    "right:  TRANSFER_RESP that does not verify, then BYE",
 )
 DOUT_9B: Rule = Rule(
     code="DOUT-9b",
@@ -164,6 +173,8 @@ DOUT_9B: Rule = Rule(
     ),
     confirm="Compare the property with the TEK that --keys derives (the tool does; it never prints keys).",
     fix="Give the TEK of CS ID 1 as the Pre-Shared Key.",
+    example="wrong:  MF=ip/1/mb/34{M{ST=1{R{...}}}}\n"
+    "right:  MF=ip/1/mb/34{M{ST=1{O{tlsbsc/psk=...},R{...}}},E=9002{tcpbcc/BNCChange{...},tlsbsc/BNCChange{...}}}",
 )
 DOUT_12: Rule = Rule(
     code="DOUT-12",
@@ -177,6 +188,7 @@ DOUT_12: Rule = Rule(
     causes=("The UE follows plain RFC 4975 (the offerer connects).",),
     confirm="Look at the direction of the first SYN between the announced ends.",
     fix="Let the side that is active (RFC 4145) send the SYN.",
+    example="wrong:  203.0.113.5:28564 > 198.51.100.8:7394 SYN\nright:  198.51.100.8:49152 > 203.0.113.5:28564 SYN",
 )
 DOUT_13: Rule = Rule(
     code="DOUT-13",
@@ -190,6 +202,8 @@ DOUT_13: Rule = Rule(
     causes=("The TLS role is taken from another attribute than a=setup.",),
     confirm="Look who sends the ClientHello, and which suites it offers.",
     fix="Let the UE send the ClientHello, with PSK suites.",
+    example="wrong:  203.0.113.5:28564 > 198.51.100.8:49152 ClientHello\n"
+    "right:  198.51.100.8:49152 > 203.0.113.5:28564 ClientHello, TLS_PSK_WITH_AES_128_GCM_SHA256",
 )
 
 FLOW = Flow(

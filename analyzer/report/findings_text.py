@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from analyzer.findings import BROKEN, NOT_SELECTED, SEVERITIES, Finding, Severity, Status, was_held
@@ -12,7 +11,7 @@ from analyzer.model import Confidence, TimelineEntry, Verdict
 from analyzer.report import Tally
 from analyzer.report.ladder import frames_text
 from analyzer.report.paint import Glyphs, Paint
-from analyzer.report.printable import printable
+from analyzer.report.printable import folded, printable
 from analyzer.report.records import step_reason
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def finding_lines(
     """The opening sentence of a failed session, and its findings, each a block."""
     sentence = opening(session, entries, nodes)
     if sentence:
-        for line in wrap(printable(sentence), width - 2):
+        for line in folded(printable(sentence), width - 2):
             yield "  " + paint("failed", line)
     quoted = next((each for each in session.findings if sentence and each.severity is Severity.ERROR), None)
     for finding in session.findings:
@@ -91,7 +90,7 @@ def _block(finding: Finding, paint: Paint, glyphs: Glyphs, width: int, *, quoted
     rest = f"{printable(finding.clause)}, frame{'s' if len(finding.frames) != 1 else ''} {frames}"
     yield f"  {paint(finding.severity.value, head)}  {rest}"
     if not quoted:
-        for line in wrap(printable(finding.message), width - 4):
+        for line in folded(printable(finding.message), width - 4):
             yield f"    {line}"
     yield from _labelled("expected", finding.expected, width)
     yield from _labelled("actual", finding.actual, width)
@@ -105,7 +104,7 @@ def _block(finding: Finding, paint: Paint, glyphs: Glyphs, width: int, *, quoted
 def _labelled(label: str, text: str, width: int) -> Iterator[str]:
     if not text:
         return
-    lines = wrap(printable(text), max(width - LABEL - 3, 40), break_long_words=False, break_on_hyphens=False)
+    lines = folded(printable(text), max(width - LABEL - 3, 40))
     for number, line in enumerate(lines):
         yield f"    {label if not number else '':<10}  {line}"
 
@@ -129,7 +128,7 @@ def step_lines(session: Session, paint: Paint, glyphs: Glyphs, width: int) -> It
         reason = step_reason(step, session.results)
         words = [] if step.status is Status.OK else [step.status.value]
         words.append(reason or step.what)
-        lines = wrap(printable(": ".join(filter(None, words))), max(width - indent, 30)) or [""]
+        lines = folded(printable(": ".join(filter(None, words))), max(width - indent, 30)) or [""]
         head = f"{mark} {step.id:<{longest}}  {frames:<{widest}}  "
         yield f"{' ' * LABEL}{head}{_painted(step.status, lines[0], paint)}".rstrip()
         for line in lines[1:]:
@@ -155,13 +154,13 @@ def check_lines(session: Session, width: int, *, everything: bool = False) -> It
             named = status in BROKEN or status is Status.NOT_OBSERVABLE
             words.append(f"{len(codes)} {status.value}" + (f" ({', '.join(codes)})" if named else ""))
     number = f"{len(held)} rule" + ("" if len(held) == 1 else "s")
-    lines = wrap(f"{number}: {', '.join(words)}", width - LABEL, break_on_hyphens=False)
+    lines = folded(f"{number}: {', '.join(words)}", width - LABEL)
     for index, line in enumerate(lines):
         yield f"  {'checks' if not index else '':<9}  {line}"
     if everything:
         for code in by_status.get(Status.NOT_OBSERVABLE, ()):
             text = f"{code}: {held[code].reason}"
-            for index, line in enumerate(wrap(printable(text), width - LABEL - 4, break_on_hyphens=False)):
+            for index, line in enumerate(folded(printable(text), width - LABEL - 4)):
                 yield " " * (LABEL + (2 if not index else 4)) + line
 
 

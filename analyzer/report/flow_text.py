@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from textwrap import wrap
 
 from analyzer.flows.flow import Flow, Step
 from analyzer.report.lanes import Lanes
 from analyzer.report.paint import UNICODE, Glyphs, Paint
+from analyzer.report.printable import folded
 
 GAP = 10
 LEAST_TEXT = 30
@@ -21,7 +21,7 @@ def flow_lines(flow: Flow, paint: Paint, glyphs: Glyphs = UNICODE, width: int = 
     yield from ladder_lines(flow, paint, glyphs, width)
     for note in flow.notes:
         yield ""
-        yield from wrap(note, width)
+        yield from folded(note, width)
     yield ""
     yield "`after` is causal order: a step that comes before what it needs is late. The order of the others is free."
 
@@ -38,11 +38,11 @@ def ladder_lines(flow: Flow, paint: Paint, glyphs: Glyphs = UNICODE, width: int 
         yield paint("dim", lead + lanes.before(index)) + paint("bold", role)
     for step in flow.steps:
         arrow = lanes.arrow(flow.roles.index(step.who), flow.roles.index(step.whom))
-        what = wrap(step.what + (" (if it applies)" if step.optional else ""), room) or [""]
+        what = folded(step.what + (" (if it applies)" if step.optional else ""), room) or [""]
         yield f"{step.number:<{number}}  {paint('bold', f'{step.id:<{row}}')}  {arrow}  {what[0]}"
         for line in what[1:]:
             yield f"{' ' * left}{lanes.idle}  {line}"
-        for line in wrap(_terms(step), room):
+        for line in folded(_terms(step), room):
             yield f"{' ' * left}{lanes.idle}  {paint('dim', line)}"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
@@ -13,6 +15,13 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else _escape(each) for each in text)
+
+
+def folded(text: str, width: int, first: str = "", rest: str = "") -> list[str]:
+    """The text in lines of at most `width`, indented; codes, URIs and hyphenated words stay whole, to be copied."""
+    return wrap(
+        text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _escape(character: str) -> str:

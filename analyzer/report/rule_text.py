@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from analyzer.report.ladder import protocol_name
 from analyzer.report.paint import Paint
+from analyzer.report.printable import folded
 
 if TYPE_CHECKING:
     from analyzer.checks.rule import Rule
@@ -26,7 +26,7 @@ SEVERITY_MEANS = {
 def rule_lines(rule: Rule, steps: Steps, origin: str, requirement: str, paint: Paint, width: int) -> Iterator[str]:
     """What is held against sessions, and how: the short form."""
     yield f"{paint('bold', rule.code)}  {paint(rule.severity.value, rule.severity.value)}"
-    yield from wrap(rule.title, width)
+    yield from folded(rule.title, width)
     yield ""
     rows = [
         ("clause", rule.clause),
@@ -41,7 +41,7 @@ def rule_lines(rule: Rule, steps: Steps, origin: str, requirement: str, paint: P
     shown = {"needs": bool(rule.interfaces), "yields to": bool(rule.yields_to)}
     for label, text in rows:
         if text and shown.get(label, True):
-            lines = wrap(text, width - 15, break_on_hyphens=False)
+            lines = folded(text, width - 15)
             for number, line in enumerate(lines):
                 yield f"  {label if not number else '':<11}  {line}"
 
@@ -49,9 +49,9 @@ def rule_lines(rule: Rule, steps: Steps, origin: str, requirement: str, paint: P
 def requirement_lines(row: Requirement, paint: Paint, width: int) -> Iterator[str]:
     """A row of the requirements that no rule judges yet."""
     yield f"{paint('bold', row.id)}  not judged yet"
-    yield from wrap(row.statement, width)
+    yield from folded(row.statement, width)
     yield ""
-    yield from wrap(f"Observable as: {row.observable}", width)
+    yield from folded(f"Observable as: {row.observable}", width)
     yield "No rule holds this against sessions yet; docs/conformance.md lists all rows."
 
 
@@ -71,9 +71,7 @@ def explanation_lines(
             yield ""
             yield paint("bold", heading)
             for text in texts:
-                yield from wrap(
-                    text, width, initial_indent="  ", subsequent_indent="     " if texts is causes else "  "
-                )
+                yield from folded(text, width, "  ", "     " if texts is causes else "  ")
     if rule.example:
         yield ""
         yield paint("bold", "Example")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from textwrap import wrap
 
 from tabulate import tabulate
+
+from analyzer.report.printable import folded
 
 LEAST = 24
 "Columns that the wrapping column keeps."
@@ -21,7 +22,7 @@ def table(
     room = max(width - others - 2 * (len(headers) - 1), LEAST)
     # Wrapped here and not by tabulate, whose versions differ in it.
     wrapped = [
-        ["\n".join(wrap(cell, room)) if index == grows else cell for index, cell in enumerate(row)] for row in rows
+        ["\n".join(folded(cell, room)) if index == grows else cell for index, cell in enumerate(row)] for row in rows
     ]
     align = ["right"] * right + ["left"] * (len(headers) - right)
     text = tabulate(wrapped, headers, tablefmt="simple", disable_numparse=True, colalign=align if rows else None)

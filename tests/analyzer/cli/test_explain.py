@@ -18,6 +18,11 @@ from tests.analyzer.cli.processes import mrfscope, needs_command, refused
 SUITE = load_suite()
 
 
+@pytest.fixture(autouse=True)
+def _hundred_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     assert main.run(words) == 0
     out, err = capsys.readouterr()
@@ -75,7 +80,7 @@ def test_flows_list(capsys: pytest.CaptureFixture[str]) -> None:
 def test_flows_show_every_step_with_row_and_clause(flow: Flow, capsys: pytest.CaptureFixture[str]) -> None:
     text = said(capsys, "flows", "show", flow.id.upper())
     assert text.startswith(f"{flow.id}  {flow.title}\n{flow.clause}\n")
-    arrows = re.findall(r"^(\S+) +([A-Z][\w-]+) +[│├◀─┼▶┤ ]+ ", text, re.M)
+    arrows = re.findall(r"^(\S+) +([A-Z][\w-]+) +[│├◀─┼▶┤● ]+ ", text, re.M)
     assert arrows == [(step.number, step.id) for step in flow.steps]
     flat = " ".join(re.sub("[│]", " ", text).split())
     for step in flow.steps:
