@@ -100,7 +100,12 @@ class Scenario:
             raise ScenarioError(f"{path}: two steps have the same name")
         changes = raw.get("change", [])
         for table in raw["step"]:
-            own = [change for change in changes if change.get("step") == table["name"]]
+            first = tables.get(table.get("again", table["name"]))
+            if first is None:
+                raise ScenarioError(f"step {table['name']}: it repeats {table['again']!r}, which is not there")
+            own = [change for change in changes if change.get("step") == first["name"]]
+            if first is not table:
+                table = {**first, "name": table["name"], "at": table["at"], "rows": []}
             leg = table.get("leg", tables.get(table.get("answers", ""), {}).get("leg", ""))
             if leg and leg not in legs:
                 raise ScenarioError(f"step {table['name']}: no leg is called {leg!r}")

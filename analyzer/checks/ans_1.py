@@ -36,6 +36,8 @@ def _never_configured(evidence: Evidence) -> Result:
     answer, life = evidence.answer, evidence.mrfp
     if evidence.orders_incomplete or life is None or answer is None:
         return not_observable(evidence.orders_incomplete or "no H.248 about this session in the capture")
+    if evidence.unseen_configure:
+        return not_observable(evidence.unseen_configure)
     if life.ended is None or life.ended < answer.time:
         return not_observable("H.248 of its termination is not in the capture after the answer")
     return RULE.broken(

@@ -31,6 +31,9 @@ def judge(evidence: Evidence) -> Result:
     rung = [each for each in facts.messages if each.decoded.method == facts.method and each.decoded.status > 100]
     wait = TIMER_C_NS if rung else TIMER_B_NS
     since = rung[-1] if rung else last
+    if not rung and last.flow.transport == "udp" and last is opening:
+        # Over UDP it is sent again after 0.5 s, and again (sections 17.1.1.2 and 17.1.2.2).
+        return not_observable("the request was not sent again: its response was not captured")
     if not evidence.scope.heard_back("sip", last, since.time + wait):
         return not_observable("no final response, and the other node was not heard long enough after the request")
     if rung:

@@ -9,7 +9,7 @@ from analyzer.findings import OK, Finding, Result, Severity, Status, not_observa
 
 KINDS = frozenset({"message", "call", "h248", "tcp"})
 NO_TCP = not_observable("no TCP connection of this session in the capture")
-TOO_SHORT = not_observable("the capture ends too soon after the SYN")
+TOO_SHORT = not_observable("no answer to the SYN in the capture, which ends too soon or lacks it")
 SYN_ACK_NS = 3_000_000_000
 "How long after the last SYN the capture must go on before its answer counts as missing (RFC 6298: 1 s, then 2 s)."
 
@@ -35,9 +35,14 @@ def failed_tries(evidence: Evidence, rule: Rule, outcome: str, how: str) -> Resu
 
 
 def is_shown(evidence: Evidence, connection: Connection) -> bool:
-    """Does the capture go on long enough to say that a SYN was not answered?"""
+    """Does the capture go on long enough to say that a SYN was not answered?
+
+    A SYN that gets no answer is sent again (RFC 6298 section 5); where it was not, the capture lacks the answer.
+    """
     if connection.outcome != "timeout":
         return True
+    if len({row[1] for row in connection.rows}) < 2:
+        return False
     last = max((row[0] for row in connection.rows), default=connection.last)
     return evidence.scope.last >= last + SYN_ACK_NS
 

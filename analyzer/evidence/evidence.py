@@ -14,6 +14,7 @@ from analyzer.conversations.h248_termination import Termination
 from analyzer.conversations.media import place_of
 from analyzer.conversations.offer_answer import Described, Exchange
 from analyzer.conversations.sip_call import CallFacts
+from analyzer.correlate.missing import missing_h248, missing_sip, missing_tcp
 from analyzer.correlate.nodes import NodeTable, Role
 from analyzer.correlate.roles import bare_address
 from analyzer.correlate.session import Session
@@ -299,6 +300,22 @@ class Evidence:
             if each.replied_local is not None and each.replied_local.end is not None:
                 return each
         return self.reserve if self.reserve is not None and self.reserve.reply is not None else None
+
+    @lazy
+    def unseen_configure(self) -> str:
+        """Why a command that gave the MRFP the UE's end may have escaped the capture, or empty.
+
+        Both halves of a transaction may be missing, of which H.248 itself then shows nothing.
+        """
+        if self.configure is not None:
+            return ""
+        if any(self.opener(part.connection) == "MRFP" for part in self.connection_parts):
+            return "the MRFP connects to the UE: the command that named it was not captured"
+        if any(view.mrfp is not None and view.sent(view.mrfp).request_paths for view in self.msrp):
+            return "the MRFP sends to the UE: the command that named it was not captured"
+        lost = [] if self.facts is None else missing_sip(self.facts)
+        lost += missing_h248(self.session.terminations) + missing_tcp(self.session.connections)
+        return f"packets of this session are not in the capture: {lost[0]}" if lost else ""
 
     @property
     def orders_incomplete(self) -> str:

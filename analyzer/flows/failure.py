@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from analyzer.checks.rule import Rule
+from analyzer.checks.tcp_connections import TOO_SHORT, is_shown
 from analyzer.conversations.connection import Connection
 from analyzer.conversations.h248_transactions import CommandPair
 from analyzer.evidence import Evidence, Order
@@ -45,6 +46,8 @@ def tcp_failure_notified(rule: Rule, evidence: Evidence) -> Result:
     if not evidence.connection_parts:
         return not_observable("no TCP connection between the announced ends in the capture")
     failure = _tcp_failure(evidence)
+    if failure is None and _unanswered(evidence):
+        return TOO_SHORT
     if failure is None:
         return not_applicable("no TCP set-up by the MRFP failed")
     return _notified(rule, evidence, failure)
@@ -55,6 +58,8 @@ def failure_notified(rule: Rule, evidence: Evidence) -> Result:
     if not evidence.connection_parts:
         return not_observable("no TCP connection between the announced ends in the capture")
     failure = _tcp_failure(evidence) or _tls_failure(evidence)
+    if failure is None and _unanswered(evidence):
+        return TOO_SHORT
     if failure is None:
         return not_applicable("neither TCP nor TLS set-up failed")
     return _notified(rule, evidence, failure)
@@ -66,7 +71,9 @@ def _tcp_failure(evidence: Evidence) -> _Failure | None:
     if any(each.established is not None for each in connections):
         return None
     failed = [
-        each for each in connections if each.outcome in ("refused", "timeout") and evidence.opener(each) == "MRFP"
+        each
+        for each in connections
+        if each.outcome in ("refused", "timeout") and is_shown(evidence, each) and evidence.opener(each) == "MRFP"
     ]
     if not failed:
         return None
@@ -75,6 +82,12 @@ def _tcp_failure(evidence: Evidence) -> _Failure | None:
     frames = tuple(frame for row in last.rows for frame in row[1])
     what = f"TCP set-up failed ({last.outcome})"
     return _Failure(what, _end_of(last), frames, grace, evidence.profile.tcp_events, names_of_tcp_events)
+
+
+def _unanswered(evidence: Evidence) -> bool:
+    """Nothing was set up, and the capture does not show why."""
+    connections = [part.connection for part in evidence.connection_parts]
+    return all(each.established is None and each.outcome == "timeout" for each in connections)
 
 
 def _tls_failure(evidence: Evidence) -> _Failure | None:

@@ -49,8 +49,8 @@ def reserve_and_configure(rule: Rule, evidence: Evidence) -> Result:
         return not_applicable("the MRFP refused the Add")
     configure = evidence.configure
     if configure is None:
-        if evidence.orders_incomplete:
-            return not_observable(evidence.orders_incomplete)
+        if lacking := evidence.orders_incomplete or evidence.unseen_configure:
+            return not_observable(lacking)
         return rule.broken(
             "The MRFC never gave the MRFP the UE's address and port: no command has a Remote descriptor.",
             (*order.frames, *order.reply_frames),

@@ -6,6 +6,7 @@ carries a message is left out, the session says that it is incomplete.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -119,3 +120,40 @@ def test_only_the_repetition_of_a_request_is_captured(name: str, tmp_path: Path)
             assert (steps[place], later, alarms(judge_packets(again, tmp_path))) == (steps[place], later, [])
             both = sorted([*packets, (time + later, data)])
             assert (steps[place], later, alarms(judge_packets(both, tmp_path))) == (steps[place], later, [])
+
+
+@pytest.mark.parametrize("name", [*GOOD, "tcp-dial-in--no-cema", "tcp-dial-in--package-less", "tcp-dial-in--filter"])
+def test_random_losses(name: str, tmp_path: Path) -> None:
+    """Every twentieth packet is lost, or most of them."""
+    packets = list(sample_packets(name))
+    for seed in range(40):
+        rng = random.Random(seed)
+        share = rng.choice((0.05, 0.2, 0.5, 0.8))
+        kept = [packet for packet in packets if rng.random() > share]
+        assert (seed, alarms(judge_packets(kept, tmp_path))) == (seed, [])
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_one_way_captures(name: str, tmp_path: Path) -> None:
+    """What one node sends, or what it is sent, or one direction between two nodes, is not in the capture."""
+    packets = list(sample_packets(name))
+    variants: dict[str, Packets] = {}
+    for mac in {data[6:12] for _, data in packets}:
+        variants[f"nothing from {mac.hex()}"] = [packet for packet in packets if packet[1][6:12] != mac]
+        variants[f"nothing to {mac.hex()}"] = [packet for packet in packets if packet[1][:6] != mac]
+    for way in {data[:12] for _, data in packets}:
+        for interface in ("sip", "h248", "tcp"):
+            kept = [(time, data) for time, data in packets if data[:12] != way or interface_of(data) != interface]
+            variants[f"no {interface} {way.hex()}"] = kept
+    assert all_alarms(variants.items(), tmp_path) == {}
+
+
+def test_each_packet_of_a_failed_set_up_left_out_in_turn(tmp_path: Path) -> None:
+    """The refused connection stays the one finding; without the RST nothing tells what became of the SYN."""
+    packets, steps = list(sample_packets("tcp-dial-in--refused")), sample_steps("tcp-dial-in--refused")
+    syn = steps.index("connect")
+    for place in range(len(packets)):
+        judged = judge_packets(packets[:place] + packets[place + 1 :], tmp_path)
+        codes = [finding.code for session in judged.sessions for finding in session.findings]
+        label = f"frame {place + 1}, {steps[place]}"
+        assert (label, codes) == (label, [] if place in (syn, syn + 1) else ["TCP-REFUSED"])

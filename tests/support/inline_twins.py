@@ -75,5 +75,12 @@ def added(name: str, at: float, way: str, protocol: str = "msrp", text: str = ""
     return "\n".join(lines) + "\n"
 
 
+def again(step: str, *times: float) -> str:
+    """The message of a step once more at each of these times, as UDP has it."""
+    return "".join(
+        f"[[step]]\nname = '{step}-{number}'\nagain = {step!r}\nat = {at}\n" for number, at in enumerate(times, 2)
+    )
+
+
 MEDIA_STEPS = ("bind*", "nickname*", "chat-*", "agenda-*")
 "What the sample tcp-dial-in says in MSRP."

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from fault_case import Case
-from inline_twins import MEDIA_STEPS, added, changed, dropped, replaced, twin
+from inline_twins import MEDIA_STEPS, added, again, changed, dropped, replaced, twin
 from judged import judge_packets
 
 from analyzer.findings import Severity, Status
@@ -130,8 +130,9 @@ CASES = [
     ),
     Case("BYE with a SIP cause", "SIP-REASON", bye_of_mrfc(40, "SIP;cause=503"), ERROR, ("bye-mrfc",)),
     Case(
-        "no response while the MRFC sends other SIP", "SIP-TIMEOUT", NO_CALL + dropped("trying") + ping(40),
-        ERROR, ("invite",), confidence=Confidence.LIKELY, says="never answered",
+        "no response while the MRFC sends other SIP", "SIP-TIMEOUT",
+        NO_CALL + dropped("trying") + again("invite", 0.5, 1.5, 3.5, 7.5, 15.5, 31.5) + ping(70),
+        ERROR, ("invite-7",), confidence=Confidence.LIKELY, says="never answered",
     ),
     Case(
         "Add refused", "H248-ERROR",
@@ -256,6 +257,7 @@ class Unsure:
 NOT_OBSERVABLE, NOT_APPLICABLE = Status.NOT_OBSERVABLE, Status.NOT_APPLICABLE
 UNSURE = [
     Unsure("no response, and nothing more in the capture", "SIP-TIMEOUT", NO_CALL, NOT_OBSERVABLE),
+    Unsure("no response, and not sent again", "SIP-TIMEOUT", NO_CALL + dropped("trying") + ping(70), NOT_OBSERVABLE),
     Unsure("challenged at the end of the capture", "SIP-4XX", NO_CALL + final("407 No"), NOT_OBSERVABLE),
     Unsure("487", "SIP-4XX", NO_CALL + final("487 Request Terminated"), NOT_APPLICABLE),
     Unsure("302", "SIP-4XX", NO_CALL + final("302 Moved Temporarily"), NOT_APPLICABLE),

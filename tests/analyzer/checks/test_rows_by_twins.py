@@ -62,16 +62,8 @@ ROWS = [
     # There is no path for the answer to carry.
     Row("MRFP-1", IN, f"{IN}--MRFP-1", ERROR, (3, 4), ("h248",), also={"OFFER-5": NOT_APPLICABLE}),
     Row("TCP-1", IN, f"{IN}--TCP-1", ERROR, (1,), ("sip",)),
-    # What Remote should say has no Remote to say it in.
-    Row(
-        "TCP-2",
-        IN,
-        f"{IN}--TCP-2",
-        ERROR,
-        (3, 4),
-        ("h248",),
-        also={"OFFER-1": NOT_OBSERVABLE, "OFFER-3b": NOT_OBSERVABLE},
-    ),
+    # There is no address to compare with the offer's.
+    Row("TCP-2", IN, f"{IN}--TCP-2", ERROR, (3,), ("h248",), also={"OFFER-3b": NOT_APPLICABLE}),
     Row("TCP-3", IN, f"{IN}--TCP-3", ERROR, (3,), ("h248",)),
     Row("TCP-4", f"{IN}--package-less", f"{IN}--TCP-4", ERROR, (3, 8), ("h248",)),
     Row("TCP-4", IN, f"{IN}--late-TCP-4", ERROR, (2, 4, 5, 6), ("h248",), status=Status.LATE),

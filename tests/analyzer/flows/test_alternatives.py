@@ -146,6 +146,24 @@ def test_a_lost_reliable_18x_is_no_missing_answer(tmp_path: Path) -> None:
     assert session.findings == []
 
 
+def test_never_configured_is_told_only_where_the_mrfp_does_not_show_otherwise(tmp_path: Path) -> None:
+    """TCP-2: without a Remote the MRFP could not connect; where it does, the capture lacks the command that had it."""
+    session = session_of(IN, replaced("add", REMOTE, ""), tmp_path)
+    assert status_of(session)["TCP-2"] is Status.NOT_OBSERVABLE
+    assert session.findings == []
+    silent = dropped("bind*", "nickname*", "chat-*", "agenda-*", "connect", "close")
+    (finding,) = session_of(IN, replaced("add", REMOTE, "") + silent, tmp_path).findings
+    assert (finding.code, finding.frames, finding.actual) == ("TCP-2", (3, 4), "Add without Remote")
+
+
+def test_never_configured_in_dial_out(tmp_path: Path) -> None:
+    """ANS-1: the answer's path is never given to the MRFP."""
+    silent = dropped("modify", "modify-reply", "bind*", "nickname*", "chat-*", "connect", "close")
+    session = session_of(OUT, silent, tmp_path)
+    (finding,) = session.findings
+    assert (finding.code, finding.frames, session.results["ANS-1"].status) == ("ANS-1", (1, 6), Status.MISSING)
+
+
 def test_offer_3_takes_the_relay_before_the_ue(tmp_path: Path) -> None:
     """OFFER-3, NOTE 1: with a relay in the path c= and m= name the UE, and the relay is to be configured."""
     paths = replaced("invite", OWN, RELAY) + replaced("add", OWN, RELAY)
