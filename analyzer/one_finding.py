@@ -35,13 +35,15 @@ def _rank(finding: Finding) -> int:
 
 def _cause(code: str, worst: Mapping[str, int], rules: Mapping[str, Rule]) -> str:
     """The rule that this one yields to in the end; itself where nothing more specific is broken, and as badly."""
-    seen = {code}
+    way = [code]
     rank = worst[code]
     while True:
         more = next((each for each in rules[code].yields_to if each in worst and worst[each] <= rank), None)
-        if more is None or more in seen:
+        if more is None:
             return code
-        seen.add(more)
+        if more in way:  # rules that yield to each other: one of them tells
+            return min(way[way.index(more) :])
+        way.append(more)
         code = more
 
 
