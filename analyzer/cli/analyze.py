@@ -20,6 +20,7 @@ from analyzer.report import FORMATS, Report, Tally
 
 if TYPE_CHECKING:
     from analyzer.cli.project_file import Project
+    from analyzer.cli.thresholds import Thresholds
     from analyzer.pipeline import Analysis
     from analyzer.profile import Profile
     from analyzer.suite import Suite
@@ -173,13 +174,9 @@ def analyze(
 
     suite, project = load_rules(plugins, config)
     names = _profile(profile or project.profile)
-    judge = Judge(
-        suite.flows,
-        suite.checks,
-        select=_codes(select, "--select", project.select, project, suite),
-        ignore=_codes(ignore, "--ignore", project.ignore, project, suite),
-        profile=names,
-    )
+    selected = _codes(select, "--select", project.select, project, suite)
+    ignored = _codes(ignore, "--ignore", project.ignore, project, suite)
+    judge = Judge(suite.flows, suite.checks, select=selected, ignore=ignored, profile=names)
     opener = None
     if keys_files or psks or key_logs or psk_from_h248 or os.environ.get("SSLKEYLOGFILE"):
         opener = make_opener(
@@ -220,6 +217,7 @@ def analyze(
             width=width(to_terminal),
             rules=suite.rules,
             fail_on=thresholds.fail_on,
+            limits=_limits(selected, ignored, thresholds, profile or project.profile, project),
             jobs=jobs,
         )
         with open_output(output) as out:
@@ -242,6 +240,18 @@ def _codes(given: tuple[str, ...], option: str, configured: list[str], project: 
     where = option if codes else f"{project.path}: analyze.{option[2:]}"
     check_codes(codes or configured, list(suite.rules), where)
     return codes or configured
+
+
+def _limits(
+    selected: list[str], ignored: list[str], thresholds: Thresholds, profile: str | None, project: Project
+) -> str:
+    """What makes this report another than the usual one: `only OFFER, without SEND-4; project file mrfscope.toml`."""
+    words = [f"only {', '.join(selected)}"] if selected else []
+    words += [f"without {', '.join(ignored)}"] if ignored else []
+    words += [f"findings from {thresholds.shown} up"] if thresholds.shown.value != LEVELS[-1] else []
+    words += [f"profile {profile}"] if profile else []
+    words += [f"project file {project.path}"] if project.path is not None else []
+    return "; ".join(words)
 
 
 def _profile(path: str | None) -> Profile:

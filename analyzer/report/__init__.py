@@ -79,6 +79,8 @@ class Report:
     "What was held against the sessions, by code."
     fail_on: Severity | None = Severity.ERROR
     "Findings from here on are failures."
+    limits: str = ""
+    "What the user left out or changed: a report says so, lest nothing found be taken for nothing wrong."
     jobs: int = 0
     "Processes as the user asked for them: 1, 2, or 0 for what the work calls for."
 

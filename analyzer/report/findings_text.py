@@ -151,8 +151,10 @@ def check_lines(session: Session, width: int, *, everything: bool = False) -> It
     for status in Status:
         codes = by_status.get(status)
         if codes:
-            named = status in BROKEN or status is Status.NOT_OBSERVABLE
-            words.append(f"{len(codes)} {status.value}" + (f" ({', '.join(codes)})" if named else ""))
+            named = ", ".join(codes) if status in BROKEN or status is Status.NOT_OBSERVABLE else ""
+            if status is Status.NOT_OBSERVABLE and len(codes) > CODES_NAMED:
+                named = "-v lists them"
+            words.append(f"{len(codes)} {status.value}" + (f" ({named})" if named else ""))
     number = f"{len(held)} rule" + ("" if len(held) == 1 else "s")
     lines = folded(f"{number}: {', '.join(words)}", width - LABEL)
     for index, line in enumerate(lines):

@@ -173,6 +173,7 @@ def _properties(report: Report) -> Iterator[str]:
         "undecoded": str(coverage.undecoded_total),
         "fail_on": report.fail_on.value if report.fail_on is not None else "never",
         **({"session_filter": report.selection} if report.selection else {}),
+        **({"limits": report.limits} if report.limits else {}),
     }
     yield "    <properties>\n"
     for name, value in values.items():

@@ -79,6 +79,8 @@ def _lines(report: Report, chosen: Sequence[tuple[int, Session]], paint: Paint, 
     if chosen:
         yield ""
         yield summary_line([session for _, session in chosen], paint)
+        if report.limits:
+            yield f"With {printable(report.limits)}."
 
 
 def _title(report: Report, shown: int) -> str:

@@ -159,6 +159,16 @@ class TestCommand:
         assert codes == {"GEN-2"}
         assert (roles["198.51.100.7"], roles["192.0.2.10"]) == ("UE", "MRFC")
 
+    def test_a_report_says_what_was_left_out(self, tmp_path: Path) -> None:
+        path = project(tmp_path, '[analyze]\nignore = ["SEND-4"]\nseverity = "warning"\n')
+        done = mrfscope("analyze", SAMPLE, "--select", "OFFER,TCP-1", cwd=tmp_path)
+        assert done.stdout.splitlines()[-2:] == [
+            "1 session: 1 ok; no findings.",
+            f"With only OFFER, TCP-1; without SEND-4; findings from warning up; project file {path}.",
+        ]
+        xml = mrfscope("analyze", SAMPLE, "-f", "junit", cwd=tmp_path).stdout
+        assert f'name="limits" value="without SEND-4; findings from warning up; project file {path}"/>' in xml
+
     def test_a_profile_changes_what_is_found(self, tmp_path: Path) -> None:
         (tmp_path / "acme.toml").write_text('statistics_packages = ["acme"]\n')
         project(tmp_path, '[analyze]\nprofile = "acme.toml"\nselect = ["GEN-3"]\nfail_on = "info"\n')

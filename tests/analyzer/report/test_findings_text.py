@@ -6,7 +6,7 @@ import json
 from io import BytesIO
 from typing import Any
 
-from analyzer.findings import Finding, Severity, Status, StepResult
+from analyzer.findings import Finding, Severity, Status, StepResult, not_observable
 from analyzer.model import Verdict
 from analyzer.report import Report
 from analyzer.report.findings_text import check_lines, finding_lines, frame_words, opening, step_lines, summary_line
@@ -102,6 +102,14 @@ def test_the_list_counts_findings() -> None:
 def test_why_a_rule_could_not_tell_is_said_when_asked() -> None:
     assert "MRFP-1: no H.248 reply in the capture" not in written()
     assert "               MRFP-1: no H.248 reply in the capture\n" in written(verbosity=1)
+
+
+def test_many_rules_that_could_not_tell_are_a_number() -> None:
+    session = broken_dial_in()
+    session.results = {f"X-{n}": not_observable("why") for n in range(9)}
+    (line,) = check_lines(session, 100)
+    assert line == "  checks     9 rules: 9 not observable (-v lists them)"
+    assert len(list(check_lines(session, 100, everything=True))) == 10
 
 
 def test_ascii_and_colours() -> None:
