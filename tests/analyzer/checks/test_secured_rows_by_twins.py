@@ -48,15 +48,8 @@ ROWS = [
     Row("DIN-1e", IN, f"{IN}--DIN-1e", (6, 14, 15), ("sip",)),
     Row("DIN-3a", IN, f"{IN}--DIN-3a", (14, 15, 35), ("sip", "keys")),
     Row("DIN-3b", IN, f"{IN}--DIN-3b", (21, 24, 35), ("sip", "http")),
-    # What Remote should say has no Remote to say it in.
-    Row(
-        "DIN-4a",
-        IN,
-        f"{IN}--DIN-4a",
-        (29, 30),
-        ("h248",),
-        also={"OFFER-1": NOT_OBSERVABLE, "OFFER-3b": NOT_OBSERVABLE},
-    ),
+    # There is no address to compare with the offer's.
+    Row("DIN-4a", IN, f"{IN}--DIN-4a", (29,), ("h248",), also={"OFFER-3b": NOT_APPLICABLE}),
     Row("DIN-4b", f"{IN}--tls-failed", f"{IN}--DIN-4b", (29,), ("h248",), also={"TLS-FAILED": NOT_APPLICABLE}),
     Row("DIN-4c", IN, f"{IN}--DIN-4c", (29,), ("h248",)),
     Row(
