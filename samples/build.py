@@ -37,12 +37,17 @@ def capture(description: Path) -> bytes:
     return encode(built, scenario.interface)
 
 
+def keys_of(folder: Path) -> Path | None:
+    """The keys file of a secured scenario, or of the scenario that a twin is made from."""
+    base = folder.with_name(folder.name.partition("--")[0])
+    return next((path for path in (folder / "keys.toml", base / "keys.toml") if path.exists()), None)
+
+
 def write_expected(folder: Path, data: bytes) -> None:
     """Write what the analyzer says of a capture. Raises samples.expected.ExpectedError."""
     from samples.expected import expected, text  # the analyzer is not needed to build
 
-    keys = folder / "keys.toml"
-    record = expected(data, keys if keys.exists() else None, twin=is_twin(folder.name))
+    record = expected(data, keys_of(folder), twin=is_twin(folder.name))
     (folder / "expected.json").write_text(text(record), encoding="utf-8")
 
 

@@ -145,10 +145,14 @@ def test_tshark_finds_nothing_malformed_and_every_checksum_right(path: Path) -> 
 @needs_tshark
 @pytest.mark.interop
 def test_tshark_finds_nothing_malformed_in_the_twins(tmp_path: Path) -> None:
-    """What is wrong in a twin is wrong between messages, never in how one is written."""
+    """What is wrong in a twin is wrong between messages, never in how one is written.
+
+    The secured ones apart: tshark 4.0 takes a good GENERIC-ID map in a session's `a=key-mgmt` for malformed.
+    """
+    plain = [path for path in TWINS if path.parent.name.startswith("tcp-")]
     bases = {payload(packet.data) for path in GOOD for packet in build.packets(path)[1]}
     changed = []
-    for number, path in enumerate(TWINS):
+    for number, path in enumerate(plain):
         for packet in build.packets(path)[1]:
             if payload(packet.data) not in bases:
                 changed.append(Packet(packet.time + number * 10**12, packet.data, path.parent.name))

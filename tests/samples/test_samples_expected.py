@@ -15,9 +15,8 @@ FOLDERS = sorted(path.parent for path in build.FOLDER.glob("*/expected.json"))
 
 def now(folder: Path) -> dict[str, object]:
     """What the analyzer says of a sample; its capture is built anew, so that a stale file cannot hide a change."""
-    keys = folder / "keys.toml"
     data = build.capture(folder / "scenario.toml")
-    return expected(data, keys if keys.exists() else None, twin=build.is_twin(folder.name))
+    return expected(data, build.keys_of(folder), twin=build.is_twin(folder.name))
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
