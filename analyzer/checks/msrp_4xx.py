@@ -20,7 +20,16 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("msrp",),
-    same_frames=("CONN-3", "MRFP-2", "MRFP-3", "MSRP-SESSION-ID", "MSRP-TYPE", "MSRP-SIZE", "GEN-1", "MSRP-RANGE"),
+    same_frames=(
+        "MRFP-2",
+        "MRFP-3",
+        "MSRP-SESSION-ID",
+        "MSRP-TYPE",
+        "MSRP-SIZE",
+        "GEN-1",
+        "MSRP-RANGE",
+        "MSRP-MESSAGE-ID",
+    ),
     why="What was sent did not arrive, and after 481 or 408 the whole session is lost.",
     causes=(
         "400: the request breaks the grammar, or its Byte-Range is wrong.",

@@ -38,5 +38,4 @@ RULE = Rule(
     confirm="Read Message-ID in the frames named.",
     fix="Use 4 to 32 characters of the grammar, such as 16 hexadecimal digits.",
     example="wrong:  Message-ID: <1@host>\nright:  Message-ID: 87652491a1",
-    same_frames=("MSRP-4XX",),
 )
