@@ -77,7 +77,7 @@ class Result(NamedTuple):
 
     status: Status
     reason: str = ""
-    "Why it is not observable or not applicable; empty otherwise."
+    "Why it is not observable or not applicable; where rules allow more than one way, which was taken; else empty."
     frames: tuple[int, ...] = ()
     "Where it was satisfied; the frames of what is broken are in the findings."
     begin: int = 0

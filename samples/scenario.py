@@ -124,7 +124,8 @@ def _with_base(path: Path) -> dict[str, Any]:
         base[key] = {**base.get(key, {}), **raw.get(key, {})}
     for name, table in raw.get("mikey", {}).items():
         base.setdefault("mikey", {})[name] = {**base.get("mikey", {}).get(name, {}), **table}
-    base["title"] = raw.get("title", base["title"])
+    for key in ("title", "start"):
+        base[key] = raw.get(key, base[key])
     steps: list[dict[str, Any]] = base["step"]
     for change in raw.get("change", []):
         for pattern in change.get("drop", []):

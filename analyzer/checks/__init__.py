@@ -21,6 +21,8 @@ from analyzer.checks import (
     h248_error,
     h248_no_reply,
     mrfp_1,
+    mrfp_tls_1,
+    mrfp_tls_2,
     nat_1,
     offer_1,
     offer_2,
@@ -46,7 +48,14 @@ from analyzer.checks import (
     tcp_refused,
     tcp_reset,
     tcp_timeout,
+    tcpc_1,
+    tls_1,
+    tls_2,
+    tls_3,
+    tls_4,
+    tls_5,
     tls_failed,
+    trans_1,
 )
 
 CHECKS = (
@@ -91,4 +100,13 @@ CHECKS = (
     conn_7.RULE,
     nat_1.RULE,
     tls_failed.RULE,
+    mrfp_tls_1.RULE,
+    mrfp_tls_2.RULE,
+    trans_1.RULE,
+    tls_1.RULE,
+    tls_2.RULE,
+    tls_3.RULE,
+    tls_4.RULE,
+    tls_5.RULE,
+    tcpc_1.RULE,
 )

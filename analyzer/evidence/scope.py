@@ -6,7 +6,12 @@ two nodes were heard talking at all after the moment in question.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from analyzer.model import Message
+
+if TYPE_CHECKING:
+    from analyzer.evidence.tls_legs import TlsLeg
 
 Pair = tuple[str, str, str]
 """Protocol and the two IP addresses, the smaller text first."""
@@ -21,6 +26,8 @@ class Scope:
         "Time of the latest message or connection step, in ns."
         self.one_clock = True
         "One capture file with one interface: times of different nodes can be compared."
+        self.tls_legs: dict[str, list[TlsLeg]] = {}
+        "The connections of each conference that were judged: see `analyzer.evidence.tls_legs`."
         self._heard: dict[tuple[str, int], list[int]] = {}
 
     @property

@@ -172,8 +172,11 @@ class TcpConnection:
                 if seq == stream.initial_seq:
                     return is_over and self.state is not TcpState.TIMED_OUT and not flags & ACK
                 return True
-            if flags & ACK and self.streams[1 - direction].initial_seq >= 0:
-                return ack - 1 & SEQUENCE_MASK != self.streams[1 - direction].initial_seq
+            peer = self.streams[1 - direction]
+            if flags & ACK and peer.initial_seq >= 0:
+                # It may acknowledge data that the SYN carried (RFC 9293 section 3.10.7.4, RFC 7413).
+                sent = peer.next_seq - 1 - peer.initial_seq & SEQUENCE_MASK if peer.next_seq >= 0 else 0
+                return ack - 1 - peer.initial_seq & SEQUENCE_MASK > min(sent, WINDOW)
             if (
                 stream.next_seq >= 0
             ):  # data came first: only if the SYN was shuffled behind it is it the same connection

@@ -85,8 +85,8 @@ ROWS = [
     Row("SEND-1", OUT, f"{OUT}--late-SEND-1", ERROR, (1, 2, 3), ("h248",), status=Status.LATE),
 ]
 CODES = {row.code for row in ROWS}
-FAULTS = ("TCP-REFUSED", "TCP-TIMEOUT", "TCP-RESET")
-"Faults of TCP that are no rows: see test_tcp_faults."
+FAULTS = ("TCP-REFUSED", "TCP-TIMEOUT", "TCP-RESET", "MRFP-TLS-1", "MRFP-TLS-2")
+"Faults of TCP that are no rows, and rows of section E: see test_tcp_faults and test_tls_rows_by_twins."
 NAMES = [f"{row.code} {row.broken}" for row in ROWS]
 
 
