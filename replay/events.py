@@ -88,13 +88,39 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Congested:
+    """The other side reads too slowly: what we send now waits in memory."""
+
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class Relieved:
+    """What waited is sent."""
+
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
 class Expired:
     """A timer that we set ran out."""
 
     timer: str
 
 
-Event = Datagram | Accepted | Connected | ConnectFailed | Received | Secured | SecureFailed | Ended | Expired
+Event = (
+    Datagram
+    | Accepted
+    | Connected
+    | ConnectFailed
+    | Received
+    | Secured
+    | SecureFailed
+    | Ended
+    | Congested
+    | Relieved
+    | Expired
+)
 
 
 # ---------------------------------------------------------------------- wishes
@@ -126,6 +152,13 @@ class Connect:
     connection: int
     local: Endpoint
     peer: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Keep what comes on a connection until TLS is wished for: its key is not known yet."""
+
+    connection: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +206,7 @@ class Note:
     details: dict[str, str | int | float] = field(default_factory=dict)
 
 
-Wish = SendDatagram | Listen | Unlisten | Connect | Secure | Send | Close | SetTimer | StopTimer | Note
+Wish = SendDatagram | Listen | Unlisten | Connect | Hold | Secure | Send | Close | SetTimer | StopTimer | Note
 
 
 class Core(Protocol):

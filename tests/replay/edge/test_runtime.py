@@ -1,0 +1,209 @@
+"""Cores on real sockets: datagrams, connections, TLS-PSK in either role, timers; and the capture written of it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import ssl
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from oracles import need, tshark_fields
+
+from replay.edge.psk_tls import PskTls
+from replay.edge.recorder import Recorder
+from replay.edge.runtime import AddressPlan, Runtime
+from replay.events import (
+    Accepted,
+    Close,
+    Connect,
+    Connected,
+    ConnectFailed,
+    Datagram,
+    Ended,
+    Event,
+    Expired,
+    Hold,
+    Listen,
+    Received,
+    Secure,
+    Secured,
+    SecureFailed,
+    Send,
+    SendDatagram,
+    SetTimer,
+    Wish,
+)
+
+PSK = bytes.fromhex("d73b445215885ef24535de9e1e5e9a55")
+PLAN = AddressPlan({"192.0.2.1": "127.0.71.1", "192.0.2.2": "127.0.71.2"})
+ONE, OTHER = ("192.0.2.1", 0), ("192.0.2.2", 0)
+"Each test has ports of its own: a connection that was closed keeps its pair of ends for a minute (TIME-WAIT)."
+_PORTS = iter(range(20_000 + time.time_ns() // 1_000_000 % 40_000, 65_000))
+
+
+@pytest.fixture(autouse=True)
+def _fresh_ports() -> None:
+    global ONE, OTHER
+    ONE, OTHER = (ONE[0], next(_PORTS)), (OTHER[0], next(_PORTS))
+
+
+class Scripted:
+    """A core that notes what it is told and answers from a table of event types."""
+
+    def __init__(self, name: str, at_start: Sequence[Wish] = (), **answers: Sequence[Wish]) -> None:
+        self.name = name
+        self.told: list[Event] = []
+        self._at_start = at_start
+        self._answers = answers
+
+    def start(self, now: float) -> Sequence[Wish]:
+        return self._at_start
+
+    def receive(self, event: Event, now: float) -> Sequence[Wish]:
+        self.told.append(event)
+        return self._answers.get(type(event).__name__, ())
+
+    def stop(self, now: float) -> Sequence[Wish]:
+        return ()
+
+
+def run(one: Scripted, other: Scripted, until: object, recorder: Recorder | None = None, udp: bool = False) -> None:
+    """Run both until one of them was told an event of this type, or two seconds are over."""
+
+    async def work() -> None:
+        places = ([ONE], [OTHER]) if udp else ([], [])
+        runtimes = [
+            Runtime(core, udp=place, plan=PLAN, recorder=recorder)
+            for core, place in zip((other, one), places[::-1], strict=True)
+        ]
+        for runtime in runtimes:
+            await runtime.start()
+        for _ in range(200):
+            if any(isinstance(event, until) for core in (one, other) for event in core.told):  # type: ignore[arg-type]
+                break
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.02)
+        for runtime in runtimes:
+            await runtime.stop()
+        await asyncio.sleep(0.01)
+
+    asyncio.run(work())
+
+
+def test_datagrams_and_timers() -> None:
+    one = Scripted("one", [SendDatagram(ONE, OTHER, b"hello"), SetTimer("t", 0.0)])
+    other = Scripted("other", Datagram=[SendDatagram(OTHER, ONE, b"hello yourself")])
+    run(one, other, Datagram, udp=True)
+    assert one.told == [Expired("t"), Datagram(ONE, OTHER, b"hello yourself")]
+    assert other.told == [Datagram(OTHER, ONE, b"hello")]
+
+
+def test_a_connection_in_plain() -> None:
+    one = Scripted("one", [Connect(1, ONE, OTHER)], Connected=[Send(1, b"ping")], Received=[Close(1)])
+    other = Scripted("other", [Listen(OTHER)], Received=[Send(-1, b"pong")])
+    run(one, other, Ended)
+    assert one.told[:2] == [Connected(1, ONE, OTHER), Received(1, b"pong")]
+    assert other.told == [Accepted(-1, OTHER, ONE), Received(-1, b"ping"), Ended(-1)]
+
+
+def test_a_refused_connection() -> None:
+    one = Scripted("one", [Connect(1, ONE, OTHER)])
+    run(one, Scripted("other"), ConnectFailed)
+    assert one.told == [ConnectFailed(1, "refused")]
+
+
+@pytest.mark.parametrize("connecting_is_client", [True, False])
+@pytest.mark.parametrize("held", [True, False])
+def test_tls_psk_whatever_the_tcp_role(connecting_is_client: bool, held: bool, tmp_path: Path) -> None:
+    """TS 23.333 clause 6.2.19.2.1: who starts TLS is a datum of its own; a key may come after the ClientHello."""
+    secure = Secure(-1, not connecting_is_client, PSK, "lab")
+    late = [Hold(-1), SetTimer("key", 0.0)] if held else [secure]
+    one = Scripted(
+        "one",
+        [Connect(1, ONE, OTHER)],
+        Connected=[Secure(1, connecting_is_client, PSK, "lab")],
+        Secured=[Send(1, b"ping")],
+        Received=[Close(1)],
+    )
+    other = Scripted("other", [Listen(OTHER)], Accepted=late, Expired=[secure], Received=[Send(-1, b"pong")])
+    out = io.BytesIO()
+    run(one, other, Ended, Recorder(out, time.time_ns))
+    assert one.told[:3] == [Connected(1, ONE, OTHER), Secured(1, "lab"), Received(1, b"pong")]
+    assert Secured(-1, "lab") in other.told
+    assert Received(-1, b"ping") in other.told
+    need("tshark")
+    path = tmp_path / "tls.pcapng"
+    path.write_bytes(out.getvalue())
+    option = ("-o", f"tls.psk:{PSK.hex()}")
+    opened = tshark_fields(path, "tls.app_data", ["ip.src", "tls.handshake.type", "data.data"], *option)
+    assert [row[2] for row in opened if row[2]] == [b"ping".hex(), b"pong".hex()]
+    assert tshark_fields(path, "_ws.malformed || tcp.analysis.flags", ["frame.number"]) == []
+    hello = tshark_fields(path, "tls.handshake.type == 1", ["ip.src"])
+    assert hello == [[ONE[0] if connecting_is_client else OTHER[0]]]
+
+
+def test_different_keys_fail_on_both_sides() -> None:
+    one = Scripted("one", [Connect(1, ONE, OTHER)], Connected=[Secure(1, True, PSK, "lab")])
+    other = Scripted("other", [Listen(OTHER)], Accepted=[Secure(-1, False, bytes(16), "lab")])
+    run(one, other, SecureFailed)
+    failures = [event for core in (one, other) for event in core.told if isinstance(event, SecureFailed)]
+    assert {event.connection for event in failures} == {1, -1}
+    assert not any(isinstance(event, Secured) for core in (one, other) for event in core.told)
+
+
+def test_nothing_goes_beyond_loopback_unasked() -> None:
+    with pytest.raises(PermissionError, match=r"192\.0\.2\.9 is no loopback address"):
+        PLAN.socket(("192.0.2.9", 5060))
+    assert AddressPlan(beyond_loopback=True).socket(("192.0.2.9", 5060)) == ("192.0.2.9", 5060)
+
+
+def test_tls_over_memory_needs_the_same_key() -> None:
+    client = PskTls(is_client=True, psk=PSK, identity="a")
+    server = PskTls(is_client=False, psk=PSK, identity="a")
+    client.start()
+    server.start()
+    for _ in range(4):
+        server.receive(client.outgoing)
+        client.receive(server.outgoing)
+    assert (client.is_up, server.is_up) == (True, True)
+    client.send(b"x" * 40_000)
+    assert server.receive(client.outgoing) == b"x" * 40_000
+    wrong = PskTls(is_client=False, psk=bytes(16), identity="a")
+    client = PskTls(is_client=True, psk=PSK, identity="a")
+    client.start()
+    wrong.receive(client.outgoing)
+    client.receive(wrong.outgoing)
+    with pytest.raises(ssl.SSLError):
+        wrong.receive(client.outgoing)
+
+
+def test_a_capture_of_everything_reads_well(tmp_path: Path) -> None:
+    """Long datagrams in fragments, refusals, resets: tshark finds nothing malformed and all checksums right."""
+    need("tshark")
+    out = io.BytesIO()
+    clock = iter(range(10**18, 10**18 + 10**9, 1000))
+    recorder = Recorder(out, lambda: next(clock))
+    recorder.datagram(ONE, OTHER, b"x" * 4000)
+    recorder.refused(ONE, OTHER)
+    recorder.connected(ONE, OTHER)
+    recorder.octets(OTHER, ONE, b"y" * 3000)
+    recorder.ended(ONE, OTHER, reset=True)
+    recorder.octets(OTHER, ONE, b"nobody hears it")
+    recorder.connected(("2001:db8::1", 1), ("2001:db8::2", 2))
+    recorder.octets(("2001:db8::2", 2), ("2001:db8::1", 1), b"z")
+    recorder.ended(("2001:db8::1", 1), ("2001:db8::2", 2))
+    recorder.ended(("2001:db8::2", 2), ("2001:db8::1", 1))
+    path = tmp_path / "c.pcapng"
+    path.write_bytes(out.getvalue())
+    check = [
+        option
+        for name in ("tcp.check_checksum", "udp.check_checksum", "ip.check_checksum")
+        for option in ("-o", f"{name}:TRUE")
+    ]
+    bad = "tcp.checksum.status == 0 || udp.checksum.status == 0 || ip.checksum.status == 0 || _ws.malformed"
+    assert tshark_fields(path, bad, ["frame.number"], *check) == []
+    assert tshark_fields(path, "udp", ["udp.length"], *check) == [["4008"]]
+    assert tshark_fields(path, "tcp.analysis.lost_segment || tcp.analysis.ack_lost_segment", ["frame.number"]) == []
