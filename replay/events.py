@@ -186,6 +186,20 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Read nothing more from a connection for now, so that TCP slows down who sends there."""
+
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Read from a paused connection again."""
+
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
 class SetTimer:
     """Tell us at this time (s, of the clock that `now` is of); a timer of that name is replaced."""
 
@@ -206,7 +220,21 @@ class Note:
     details: dict[str, str | int | float] = field(default_factory=dict)
 
 
-Wish = SendDatagram | Listen | Unlisten | Connect | Hold | Secure | Send | Close | SetTimer | StopTimer | Note
+Wish = (
+    SendDatagram
+    | Listen
+    | Unlisten
+    | Connect
+    | Hold
+    | Secure
+    | Send
+    | Close
+    | Pause
+    | Resume
+    | SetTimer
+    | StopTimer
+    | Note
+)
 
 
 class Core(Protocol):

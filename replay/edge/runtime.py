@@ -33,8 +33,10 @@ from replay.events import (
     Hold,
     Listen,
     Note,
+    Pause,
     Received,
     Relieved,
+    Resume,
     Secure,
     Secured,
     SecureFailed,
@@ -177,6 +179,10 @@ class Runtime:
                 stream = self._streams.get(wish.connection)
                 if stream is not None:
                     stream.hold()
+            elif isinstance(wish, Pause | Resume):
+                stream = self._streams.get(wish.connection)
+                if stream is not None:
+                    stream.read(isinstance(wish, Resume))
             elif isinstance(wish, Note) and self._noted is not None:
                 self._noted(self.core.name, wish)
 
@@ -418,6 +424,15 @@ class _Stream(asyncio.Protocol):
         """Keep what comes until TLS is started."""
         if self._tls is None and self._held is None:
             self._held = bytearray()
+
+    def read(self, on: bool) -> None:
+        """Read on, or not for now."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if on:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
 
     def pause_writing(self) -> None:
         self._runtime.tell(Congested(self.number))

@@ -27,7 +27,9 @@ from replay.events import (
     Expired,
     Hold,
     Listen,
+    Pause,
     Received,
+    Resume,
     Secure,
     Secured,
     SecureFailed,
@@ -107,6 +109,15 @@ def test_a_connection_in_plain() -> None:
     run(one, other, Ended)
     assert one.told[:2] == [Connected(1, ONE, OTHER), Received(1, b"pong")]
     assert other.told == [Accepted(-1, OTHER, ONE), Received(-1, b"ping"), Ended(-1)]
+
+
+@pytest.mark.parametrize("resumed", [True, False])
+def test_a_paused_connection_is_not_read(resumed: bool) -> None:
+    one = Scripted("one", [Connect(1, ONE, OTHER)], Connected=[Send(1, b"ping"), SetTimer("t", 0.0)])
+    resume = [SetTimer("t", 0.0)] if resumed else []
+    other = Scripted("other", [Listen(OTHER)], Accepted=[Pause(-1), *resume], Expired=[Resume(-1)])
+    run(one, other, Received)
+    assert (Received(-1, b"ping") in other.told) == resumed
 
 
 def test_a_refused_connection() -> None:
