@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copyfileobj
+from tempfile import SpooledTemporaryFile
 from typing import BinaryIO
 from xml.sax.saxutils import escape, quoteattr
 
@@ -26,6 +28,8 @@ FOLDER = "mrfscope"
 "The package of every case, so that CI shows them together."
 OUTCOME = "outcome"
 "The case that says whether the session came about at all."
+SPOOL_OCTETS = 16 << 20
+"Cases up to this size wait in memory for the numbers that stand before them, larger ones in a file."
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 "What XML 1.0 section 2.2 allows in no form, not even as a character reference."
 
@@ -63,15 +67,24 @@ def write_junit(report: Report, out: BinaryIO) -> None:
     total = failures = skipped = 0
     seconds = 0.0
     notes: list[str] = []
-    written: list[bytes] = []
-    for _, session in report.sessions:
-        for case in cases(session, report):
-            total += 1
-            failures += case.failure is not None
-            skipped += case.skipped is not None
-            seconds += case.seconds
-            written.append(case.xml().encode())
-        notes += _notes(session, report)
+    with SpooledTemporaryFile(SPOOL_OCTETS) as written:
+        for _, session in report.sessions:
+            for case in cases(session, report):
+                total += 1
+                failures += case.failure is not None
+                skipped += case.skipped is not None
+                seconds += case.seconds
+                written.write(case.xml().encode())
+            notes += _notes(session, report)
+        _write_head(report, out, total=total, failures=failures, skipped=skipped, seconds=seconds)
+        written.seek(0)
+        copyfileobj(written, out)
+    out.write(f"    <system-out>{_text(chr(10).join(notes))}</system-out>\n    <system-err></system-err>\n".encode())
+    out.write(b"  </testsuite>\n</testsuites>\n")
+
+
+def _write_head(report: Report, out: BinaryIO, *, total: int, failures: int, skipped: int, seconds: float) -> None:
+    """All that stands before the cases."""
     captures = report.analysis.captures
     name = " ".join(Path(each.path).name if each.path != "-" else "standard input" for each in captures) or FOLDER
     begun = min((each.first for each in captures if each.first is not None), default=0)
@@ -92,9 +105,6 @@ def write_junit(report: Report, out: BinaryIO) -> None:
     head = " ".join(f"{key}={_attribute(str(value))}" for key, value in attributes.items())
     out.write(f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n  <testsuite {head}>\n'.encode())
     out.write("".join(_properties(report)).encode())
-    out.writelines(written)
-    out.write(f"    <system-out>{_text(chr(10).join(notes))}</system-out>\n    <system-err></system-err>\n".encode())
-    out.write(b"  </testsuite>\n</testsuites>\n")
 
 
 def cases(session: Session, report: Report) -> Iterator[Case]:
