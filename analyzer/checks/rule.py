@@ -7,7 +7,7 @@ missing unless the capture would show it: see `Evidence` for what is known of th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from analyzer.evidence import Evidence
 from analyzer.findings import Finding, Result, Severity, Status
@@ -86,17 +86,3 @@ class Rule:
             hint or self.fix,
             confidence,
         )
-
-
-@dataclass(slots=True)
-class Registry:
-    """Rules by their code, in the order they were registered."""
-
-    rules: dict[str, Rule] = field(default_factory=dict)
-
-    def add(self, *rules: Rule) -> None:
-        """Register rules. Raises ValueError for a code that is taken."""
-        for rule in rules:
-            if rule.code in self.rules:
-                raise ValueError(f"two rules have the code {rule.code}")
-            self.rules[rule.code] = rule

@@ -12,8 +12,8 @@ from analyzer.keys.supplied import KeyKind, SuppliedKey
 from dissectors.errors import DecodeError
 from dissectors.mikey import IdRole, MikeyMessage, Secret, SecretKind, decode_policy
 
-MAX_TRIED = 64
-"Keys of one kind tried for one session: those that name what is seen come first."
+MAX_TRIED = 1024
+"Keys of one kind tried for one session: those that name what is seen come first, then those that opened others."
 
 _SECRETS = {
     KeyKind.TPK: SecretKind.TPK,
@@ -54,7 +54,7 @@ class KeyRing:
         found = [_direct(key) for key in direct[:MAX_TRIED]]
         identities, kms = _identities(init)
         for kind in (KeyKind.TPK, KeyKind.KMS_PSK, KeyKind.MPK):
-            keys = sorted(self._of_kind[kind], key=lambda key: _fit(key, identities, kms))
+            keys = sorted(self._of_kind[kind], key=lambda key: (_fit(key, identities, kms), -key.used))
             found += [Secret(_SECRETS[kind], key.key, key.name) for key in keys[:MAX_TRIED]]
         return found
 
