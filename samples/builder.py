@@ -5,6 +5,7 @@ Nothing here asks the clock or a random source: building twice gives the same oc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from zlib import crc32
@@ -14,7 +15,7 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 from samples.scenario import Node, Scenario, ScenarioError, Step
-from samples.tls_psk import ALERTS, SERVER, SUITES, TlsParameters, TlsSession, random_of
+from samples.tls_psk import ALERTS, SERVER, SUITES, Tls, TlsParameters, TlsSession, random_of
 
 FOLDER = Path(__file__).resolve().parent
 MSS = 1460
@@ -47,7 +48,7 @@ class _Connection:
     next_seq: dict[tuple[str, int], int]
     last: int = 0
     closed: bool = False
-    tls: TlsSession | None = None
+    tls: Tls | None = None
     "TLS on it, once a handshake began; from its end on, messages go protected."
     tls_client: tuple[str, int] = ("", 0)
     tls_is_up: bool = False
@@ -59,6 +60,8 @@ class Builder:
 
     scenario: Scenario
     packets: list[Packet] = field(default_factory=list)
+    tls: Callable[[TlsParameters], Tls] = TlsSession
+    "What makes the two ends of a TLS session."
     _connections: dict[frozenset[tuple[str, int]], _Connection] = field(default_factory=dict)
     _ip_id: dict[str, int] = field(default_factory=dict)
 
@@ -77,7 +80,7 @@ class Builder:
         self.packets.sort(key=lambda packet: packet.time)
         return self.packets
 
-    def tls_sessions(self) -> list[TlsSession]:
+    def tls_sessions(self) -> list[Tls]:
         """The TLS sessions of what was built, for their keys."""
         return [each.tls for each in self._connections.values() if each.tls is not None]
 
@@ -182,7 +185,7 @@ class Builder:
         cannot read Finished and says bad_record_mac (RFC 5246 section 7.4.9; RFC 4279 section 2).
         """
         options = step.options
-        tls = connection.tls = TlsSession(_parameters(step))
+        tls = connection.tls = self.tls(_parameters(step))
         if tls.parameters.suite not in SUITES:
             raise ScenarioError(f"step {step.name}: the suite {tls.parameters.suite} is not known")
         client, server = step.source, step.target

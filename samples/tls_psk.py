@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import struct
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -59,6 +60,22 @@ class TlsParameters:
     server_random: bytes = b""
     certificate: bytes = b""
     "The server's certificate, PEM, for a suite that needs one."
+
+
+class Tls(Protocol):
+    """Both ends of a TLS session: written out (`TlsSession`), or real ones (`samples.record_openssl`)."""
+
+    parameters: TlsParameters
+
+    @property
+    def agrees(self) -> bool: ...
+    def client_hello(self) -> bytes: ...
+    def server_flight(self) -> bytes: ...
+    def client_flight(self) -> bytes: ...
+    def server_finish(self) -> bytes: ...
+    def data(self, side: int, octets: bytes) -> bytes: ...
+    def alert(self, side: int, name: str, *, fatal: bool = True) -> bytes: ...
+    def key_log_line(self) -> str: ...
 
 
 @dataclass(slots=True)
