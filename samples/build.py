@@ -37,6 +37,12 @@ def capture(description: Path) -> bytes:
     return encode(built, scenario.interface)
 
 
+def octets_of(folder: Path) -> bytes:
+    """The capture of a folder: built from its description, or as it was recorded. Raises ScenarioError, OSError."""
+    description = folder / "scenario.toml"
+    return capture(description) if description.exists() else (folder / "capture.pcapng").read_bytes()
+
+
 def keys_of(folder: Path) -> Path | None:
     """The keys file of a secured scenario, or of the scenario that a twin is made from."""
     base = folder.with_name(folder.name.partition("--")[0])
@@ -62,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in options.name or sorted(path.parent.name for path in FOLDER.glob("*/scenario.toml")):
         target = FOLDER / name / "capture.pcapng"
         try:
-            data = capture(target.with_name("scenario.toml"))
+            data = octets_of(target.parent)
         except (ScenarioError, OSError, ValueError) as error:
             print(f"{name}: {error}", file=sys.stderr)
             return 2

@@ -16,7 +16,7 @@ FOLDERS = sorted(path.parent for path in build.FOLDER.glob("*/expected.json"))
 
 def now(folder: Path) -> dict[str, object]:
     """What the analyzer says of a sample; its capture is built anew, so that a stale file cannot hide a change."""
-    data = build.capture(folder / "scenario.toml")
+    data = build.octets_of(folder)
     return expected(data, build.keys_of(folder), twin=build.is_twin(folder.name))
 
 
