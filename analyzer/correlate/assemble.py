@@ -100,7 +100,7 @@ def assemble_session(
     if legs and terminations:
         mine = {(end.session_id, end.address, end.port) for end in ends}
         others = [end for end in rivals if (end.session_id, end.address, end.port) not in mine]
-        session.border = correlator.joins_legs(terminations, others)
+        session.border_contexts = correlator.joining_contexts(terminations, others)
     if legs and session.kind == "message":
         session.other_legs = correlator.leg_media(legs)
     if facts is not None:

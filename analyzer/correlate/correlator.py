@@ -353,22 +353,22 @@ class Correlator:
     def _known(self, call_id: str) -> SipCall | None:
         return self._calls.get(call_id) or self._leaving.get(call_id)
 
-    def joins_legs(self, lives: Iterable[Termination], rivals: Sequence[MediaEnd]) -> bool:
-        """Does the context of one of these terminations also serve another leg of the same call, as border gateways do?
+    def joining_contexts(self, lives: Iterable[Termination], rivals: Sequence[MediaEnd]) -> frozenset[tuple[str, int]]:
+        """The contexts of these terminations that also serve another leg of the same call, as border gateways do.
 
-        `rivals` are the media ends of the other legs.
+        `rivals` are the media ends of the other legs. A context is given as gateway and number of its life.
         """
         contexts = {(life.gateway, life.context_life) for life in lives}
-        if not contexts.isdisjoint(self._border_contexts):
-            return True
+        found = {context for context in contexts if context in self._border_contexts}
         for end in rivals:
             for other in (*self.termination_index.by_session_id(end.session_id), *self._at_place(end)):
-                if (other.gateway, other.context_life) in contexts:
-                    self._border_contexts.update(dict.fromkeys(contexts))
-                    while len(self._border_contexts) > MAX_BORDER_CONTEXTS:
-                        self._border_contexts.popitem(last=False)
-                    return True
-        return False
+                context = (other.gateway, other.context_life)
+                if context in contexts and _serves(other, end):
+                    found.add(context)
+        self._border_contexts.update(dict.fromkeys(found))
+        while len(self._border_contexts) > MAX_BORDER_CONTEXTS:
+            self._border_contexts.popitem(last=False)
+        return frozenset(found)
 
     def _at_place(self, end: MediaEnd) -> list[Termination]:
         return self.termination_index.by_port(end.address, end.port) if end.address and end.port else []
@@ -376,6 +376,11 @@ class Correlator:
     def mates(self, life: Termination) -> list[Termination]:
         """The terminations of its context that are no media end of IP and that no session has taken yet."""
         return list(self._context_mates.get((life.gateway, life.context_life), {}).values())
+
+
+def _serves(life: Termination, end: MediaEnd) -> bool:
+    """Is this one of the termination's ends, address and port: a session-id alone passes every gateway?"""
+    return any((one.address, one.port) == (end.address, end.port) for _, one in life.ends())
 
 
 def _termination_keys(life: Termination) -> tuple[list[str], list[tuple[str, int]]]:

@@ -67,8 +67,8 @@ class Session:
     "Which MSRP connection model is in force (`analyzer.evidence.connection_model.Model`), once judged."
     connection_model_reason: str = ""
     "How that was told, or why it was not."
-    border: bool = False
-    "A border gateway (IMS-AGW, TrGW) serves this leg: its context joins two legs of one call."
+    border_contexts: frozenset[tuple[str, int]] = frozenset()
+    "Contexts of border gateways (IMS-AGW, TrGW), gateway and life: they join two legs of one call."
     unlocked: Unlocked | None = field(default=None, repr=False)
     "What the supplied keys made of its MIKEY-TICKET exchange: secrets; gone once the session is released."
     other_legs: list[LegMedia] = field(default_factory=list, repr=False)
@@ -82,6 +82,11 @@ class Session:
     "What is wrong, the worst first."
     signalling: Packed | None = field(default=None, repr=False)
     "What SIP, H.248 and HTTP say in the timeline, once the messages are gone."
+
+    @property
+    def border(self) -> bool:
+        """A border gateway serves this leg."""
+        return bool(self.border_contexts)
 
     def entries(self) -> list[TimelineEntry]:
         """The timeline, by time and frame; put together every time it is asked for, since most of it is kept packed."""

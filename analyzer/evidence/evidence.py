@@ -236,13 +236,25 @@ class Evidence:
 
     @lazy
     def is_border(self) -> bool:
-        """A border gateway (IMS-AGW, TrGW) serves this leg: both of its sides belong to the call."""
-        if self.session.border:
-            return True
-        contexts = [(life.gateway, life.context_life) for life in self.session.terminations]
-        if len(contexts) != len(set(contexts)):
-            return True
-        return any(self.nodes.role(bare_address(life.controller)) == Role.IMS_ALG for life in self.session.terminations)
+        """Only a border gateway (IMS-AGW, TrGW) serves this leg: both of its sides belong to the call."""
+        lives = self.session.terminations
+        return bool(lives) and len(self._at_border) == len(lives)
+
+    @lazy
+    def _at_border(self) -> set[int]:
+        """The terminations, by identity, that are a border gateway's."""
+        lives = self.session.terminations
+        if not lives:
+            return set()
+        known = self.session.border_contexts
+        contexts = [(life.gateway, life.context_life) for life in lives]
+        found = set()
+        for life, context in zip(lives, contexts, strict=True):
+            # A context with both sides of the call in it needs no other leg to show what it is.
+            joins = context in known or contexts.count(context) > 1
+            if joins or self.nodes.role(bare_address(life.controller)) == Role.IMS_ALG:
+                found.add(id(life))
+        return found
 
     @lazy
     def mrfp(self) -> Termination | None:
@@ -252,9 +264,10 @@ class Evidence:
         wanted = {self._offer_id, self._answer_id} - {""}
         best: Termination | None = None
         best_score = -1
+        border = self._at_border
         for life in self.session.terminations:
             ends = life.ends()
-            if not any(end.is_msrp or end.path for _, end in ends):
+            if id(life) in border or not any(end.is_msrp or end.path for _, end in ends):
                 continue
             score = len({(side, end.session_id) for side, end in ends if end.session_id in wanted}) * 2 + life.added
             if score > best_score:

@@ -11,7 +11,9 @@ from analyzer.conversations.sip_call import SipCall
 from analyzer.correlate.correlator import Correlator
 from analyzer.correlate.leg_media import MAX_NOTED, LegMediaTable
 from analyzer.correlate.session import Conference, Session
+from analyzer.evidence import Evidence, Side
 from analyzer.model import Coverage, Message
+from analyzer.profile import DEFAULT_PROFILE
 from dissectors.sip import decode_sip
 from tests.analyzer.conversations.made import (
     MRFC,
@@ -275,3 +277,17 @@ def test_notes_about_legs_are_bounded() -> None:
         table.note(call, f"s{number}")
     assert table.of(["c0", "c4"], {}) == []
     assert [leg.session_id for leg in table.of(["c5", f"c{MAX_NOTED + 4}"], {})] == ["s5", f"s{MAX_NOTED + 4}"]
+
+
+@pytest.mark.parametrize("paths", [True, False], ids=["aware", "agnostic"])
+def test_the_mrfp_behind_a_border_gateway_is_still_the_mrfp(paths: bool) -> None:
+    """The AGW's context joins two legs, the MRFP's on the core leg does not: the MRFC's rows are held against it."""
+    sessions, _, correlator = run(through_the_border(focus=True, paths=paths))
+    by_call = {session.call.call_id: session for session in sessions if session.call is not None}
+    access, core = by_call["access"], by_call["core"]
+    seen = [Evidence(session, correlator.nodes, correlator.scope, DEFAULT_PROFILE) for session in (access, core)]
+    assert [each.is_border for each in seen] == [True, False]
+    assert [each.side for each in seen] == [Side.UNKNOWN, Side.ANSWERS]
+    assert seen[0].mrfp is None
+    assert seen[1].mrfp is not None
+    assert (seen[1].mrfp.gateway, seen[1].mrfp.termination_id) == (f"{MRFP}:2944", "ip/1/33")
