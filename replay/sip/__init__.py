@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from replay.sip.agent import SipAgent
 from replay.sip.dialog import Dialog
-from replay.sip.layer import RequestIn, ResponseIn, SipEvent, SipLayer, TransactionFailed
+from replay.sip.directory import Directory, bare_uri
+from replay.sip.layer import ClientKey, Hop, RequestIn, ResponseIn, ServerKey, SipEvent, SipLayer, TransactionFailed
 
-__all__ = ["Dialog", "RequestIn", "ResponseIn", "SipEvent", "SipLayer", "TransactionFailed"]
+__all__ = [
+    "ClientKey",
+    "Dialog",
+    "Directory",
+    "Hop",
+    "RequestIn",
+    "ResponseIn",
+    "ServerKey",
+    "SipAgent",
+    "SipEvent",
+    "SipLayer",
+    "TransactionFailed",
+    "bare_uri",
+]

@@ -56,20 +56,26 @@ class Dialog:
             invite.cseq,
         )
 
-    def request(self, method: str, via: str, headers: Headers = (), body: bytes = b"") -> SipMessage:
-        """A request inside the dialog; an ACK keeps the number of its INVITE."""
-        if method != "ACK":
-            self.local_cseq += 1
+    def request(
+        self, method: str, via: str, headers: Headers = (), body: bytes = b"", *, cseq: int | None = None
+    ) -> SipMessage:
+        """A request inside the dialog, with the next number unless one is given: an ACK has that of its INVITE."""
+        cseq = self.next_cseq() if cseq is None else cseq
         made = [("Via", via), ("Max-Forwards", "70")]
         made += [("Route", route) for route in self.routes]
         made += [
             ("From", self.local),
             ("To", self.remote),
             ("Call-ID", self.call_id),
-            ("CSeq", f"{self.local_cseq} {method}"),
+            ("CSeq", f"{cseq} {method}"),
             *headers,
         ]
         return build_request(method, self.remote_target, made, body)
+
+    def next_cseq(self) -> int:
+        """Take the number of the next request, for one that may have to be built twice."""
+        self.local_cseq += 1
+        return self.local_cseq
 
     def fits(self, request: SipMessage) -> bool:
         """Is this a request of this dialog, not older than what came before (section 12.2.2)?"""
@@ -84,13 +90,24 @@ class Dialog:
 
 
 def response_to(
-    request: SipMessage, status: int, reason: str, *, tag: str = "", headers: Headers = (), body: bytes = b""
+    request: SipMessage,
+    status: int,
+    reason: str,
+    *,
+    via: str = "",
+    tag: str = "",
+    headers: Headers = (),
+    body: bytes = b"",
 ) -> SipMessage:
-    """A response with the header fields that a request dictates (section 8.2.6); `tag` goes to a To without one."""
+    """A response with the header fields that a request dictates (section 8.2.6).
+
+    `tag` goes to a To without one, `via` stands for the topmost Via: the one with `received` and `rport`.
+    """
     to = request.header("To") or ""
     if tag and not request.to_tag:
         to = f"{to};tag={tag}"
-    made = [("Via", value) for value in request.header_list("Via")]
+    vias = request.header_list("Via")
+    made = [("Via", value) for value in ([via, *vias[1:]] if via else vias)]
     if 100 < status < 300:
         made += [("Record-Route", value) for value in request.header_all("Record-Route")]
     made += [
@@ -101,6 +118,19 @@ def response_to(
         *headers,
     ]
     return build_response(status, reason, made, body)
+
+
+def make_cancel(invite: SipMessage) -> SipMessage:
+    """The CANCEL of an INVITE that was sent (section 9.1)."""
+    headers = [("Via", invite.header_list("Via")[0]), ("Max-Forwards", "70")]
+    headers += [("Route", value) for value in invite.header_all("Route")]
+    headers += [
+        ("From", invite.header("From") or ""),
+        ("To", invite.header("To") or ""),
+        ("Call-ID", invite.call_id),
+        ("CSeq", f"{invite.cseq} CANCEL"),
+    ]
+    return build_request("CANCEL", invite.request_uri, headers)
 
 
 def tag_of(value: str) -> str:

@@ -1,7 +1,7 @@
 """The transaction layer of one user agent: messages in, news for the user agent out, wishes for the edge beside them.
 
-UDP and TCP alike (RFC 3261 sections 17 and 18). What cannot be decoded is counted and answered with 400 where it says
-enough to be answered; hostile input costs no more than its length.
+UDP and TCP alike (RFC 3261 sections 17 and 18, RFC 3581). What cannot be decoded is counted and dropped; hostile input
+costs no more than its length, however many transactions are open.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dissectors.errors import DecodeError
-from dissectors.sip import SipMessage, SipStream, decode_sip, parse_via
-from replay.events import Endpoint, Send, SendDatagram, SetTimer, StopTimer, Wish
-from replay.sip.dialog import response_to
+from dissectors.sip import SipMessage, SipStream, Via, decode_sip, parse_via
+from replay.agenda import Agenda
+from replay.events import Endpoint, Send, SendDatagram, Wish
+from replay.sip.dialog import Headers, response_to
 from replay.sip.transactions import T1, ClientTransaction, ServerTransaction, State, Transaction
 
 MAX_TRANSACTIONS = 20_000
@@ -62,17 +63,34 @@ class SipLayer:
     def __init__(self, local: Endpoint, *, t1: float = T1, timer: str = "sip", branch: Callable[[], str]) -> None:
         """`timer` names its timer among those of the core; `branch` draws what follows `z9hG4bK`."""
         self.local = local
-        self.wishes: list[Wish] = []
-        "What the edge is to do; the caller empties it."
         self.faults: Counter[str] = Counter()
         "Messages that were of no use, by reason."
         self._t1 = t1
-        self._timer = timer
         self._draw = branch
+        self._agenda = Agenda(timer)
+        self._wishes: list[Wish] = []
         self._clients: dict[ClientKey, tuple[ClientTransaction, Hop]] = {}
-        self._servers: dict[ServerKey, tuple[ServerTransaction, Hop]] = {}
+        self._servers: dict[ServerKey, tuple[ServerTransaction, Hop, str]] = {}
+        "With the hop that responses take, and the topmost Via that they have."
+        self._accepted: dict[tuple[str, str, int], ServerKey] = {}
+        "INVITEs by Call-ID, From tag and CSeq: an ACK to a 2xx has a branch of its own."
         self._streams: dict[int, SipStream] = {}
-        self._timer_at: float | None = None
+
+    @property
+    def timer(self) -> str:
+        """The name of its timer."""
+        return self._agenda.timer
+
+    @property
+    def open_transactions(self) -> int:
+        """How many transactions are not over."""
+        return len(self._clients) + len(self._servers)
+
+    def take_wishes(self) -> list[Wish]:
+        """What the edge is to do, since it was asked last."""
+        wishes = self._wishes + self._agenda.wishes()
+        self._wishes = []
+        return wishes
 
     # ------------------------------------------------------------------ in
 
@@ -85,7 +103,7 @@ class SipLayer:
         except DecodeError:
             self.faults["undecodable"] += 1
             return []
-        return self._settled(self._receive(message, ("udp", peer), now))
+        return self._receive(message, ("udp", peer), now)
 
     def receive_data(self, connection: int, data: bytes, now: float) -> list[SipEvent]:
         """Take octets of a TCP connection."""
@@ -96,7 +114,7 @@ class SipLayer:
                 self.faults["undecodable"] += 1
             else:
                 events += self._receive(framed.message, ("tcp", connection), now)
-        return self._settled(events)
+        return events
 
     def connection_ended(self, connection: int) -> None:
         """Forget a TCP connection."""
@@ -104,34 +122,28 @@ class SipLayer:
 
     def tick(self, now: float) -> list[SipEvent]:
         """Its timer ran out."""
-        self._timer_at = None
         events: list[SipEvent] = []
-        for key, (client, hop) in list(self._clients.items()):
-            due = client.due()
-            if due is not None and due <= now:
-                client.tick(now)
-                self._flush(client, hop)
-                if client.failed:
-                    events.append(TransactionFailed(key, client.request))
-        for server_key, (server, hop) in list(self._servers.items()):
-            due = server.due()
-            if due is not None and due <= now:
-                server.tick(now)
-                self._flush(server, hop)
-                if server.failed:
-                    events.append(TransactionFailed(server_key, server.request))
-        return self._settled(events)
+        for name in self._agenda.take_due(now):
+            assert isinstance(name, tuple)
+            side, key = name
+            known = self._clients.get(key) if side == "client" else self._servers.get(key)
+            if known is not None:
+                known[0].tick(now)
+                if known[0].failed:
+                    events.append(TransactionFailed(key, known[0].request))
+                self._settle(side, key)
+        return events
 
     def _receive(self, message: SipMessage, hop: Hop, now: float) -> list[SipEvent]:
         if not message.is_request:
             return self._response(message, hop, now)
-        key = self._server_key(message)
+        via = _top_via(message)
+        key = _server_key(message, via)
         if message.method == "ACK":
             return self._ack(message, key, hop, now)
-        known = self._servers.get(key)
-        if known is not None:
-            known[0].repeated()
-            self._flush(*known)
+        if key in self._servers:
+            self._servers[key][0].repeated()
+            self._settle("server", key)
             return []
         if len(self._servers) >= MAX_TRANSACTIONS:
             self.faults["too many transactions"] += 1
@@ -139,74 +151,44 @@ class SipLayer:
             return []
         transaction = ServerTransaction(message.branch, message.method, hop[0] == "tcp", self._t1, request=message)
         transaction.start()
-        self._servers[key] = transaction, self._reply_hop(message, hop)
+        self._servers[key] = transaction, _reply_hop(via, hop), _completed_via(message, via, hop)
+        if message.method == "INVITE":
+            self._accepted[message.call_id, message.from_tag, message.cseq] = key
         return [RequestIn(key, message, hop)]
 
     def _ack(self, message: SipMessage, key: ServerKey, hop: Hop, now: float) -> list[SipEvent]:
         """An ACK ends the INVITE's transaction; of a 2xx it has a branch of its own and is news to the user."""
-        known = self._servers.get((key[0], key[1], "INVITE")) or self._accepted(message)
-        if known is None:
-            return [RequestIn(None, message, hop)]
-        server = known[0]
+        invite: ServerKey | None = (key[0], key[1], "INVITE")
+        if invite not in self._servers:
+            invite = self._accepted.get((message.call_id, message.from_tag, message.cseq))
+        if invite is None or invite not in self._servers:
+            return []
+        server = self._servers[invite][0]
         was_accepted = server.state is State.ACCEPTED
         first = server.acknowledged(now)
+        self._settle("server", invite)
         return [RequestIn(None, message, hop)] if first and was_accepted else []
 
-    def _accepted(self, ack: SipMessage) -> tuple[ServerTransaction, Hop] | None:
-        for server, hop in self._servers.values():
-            request = server.request
-            if (
-                server.state is State.ACCEPTED
-                and request is not None
-                and (request.call_id, request.cseq, request.from_tag) == (ack.call_id, ack.cseq, ack.from_tag)
-            ):
-                return server, hop
-        return None
-
     def _response(self, message: SipMessage, hop: Hop, now: float) -> list[SipEvent]:
-        key = (message.branch, message.method)
+        key = (message.branch, message.cseq_method)
         known = self._clients.get(key)
         if known is None:
             self.faults["response to no request"] += 1
             return []
-        client, to = known
-        news = client.receive(message, now)
-        self._flush(client, to)
+        news = known[0].receive(message, now)
+        self._settle("client", key)
         return [ResponseIn(key, message, hop)] if news else []
-
-    @staticmethod
-    def _server_key(message: SipMessage) -> ServerKey:
-        vias = message.header_list("Via")
-        sent_by = ""
-        if vias:
-            try:
-                via = parse_via(vias[0])
-                sent_by = f"{via.host}:{via.port or 5060}".lower()
-            except DecodeError:
-                sent_by = vias[0]
-        return message.branch or message.call_id, sent_by, message.method
-
-    def _reply_hop(self, message: SipMessage, hop: Hop) -> Hop:
-        """Responses go back to the source (rport, RFC 3581), which for UDP is where the request came from."""
-        if hop[0] == "tcp":
-            return hop
-        source = hop[1]
-        assert isinstance(source, tuple)
-        vias = message.header_list("Via")
-        try:
-            via = parse_via(vias[0]) if vias else None
-        except DecodeError:
-            via = None
-        if via is not None and "rport" not in via.params and via.port:
-            return "udp", (source[0], via.port)
-        return hop
 
     # ------------------------------------------------------------------ out
 
-    def via(self, transport: str = "udp") -> str:
-        """A Via of ours with a new branch."""
+    def draw_branch(self) -> str:
+        """A new branch (section 8.1.1.7)."""
+        return f"z9hG4bK{self._draw()}"
+
+    def via(self, transport: str = "udp", branch: str = "") -> str:
+        """A Via of ours, with a new branch unless one is given."""
         host = f"[{self.local[0]}]" if ":" in self.local[0] else self.local[0]
-        return f"SIP/2.0/{transport.upper()} {host}:{self.local[1]};branch=z9hG4bK{self._draw()};rport"
+        return f"SIP/2.0/{transport.upper()} {host}:{self.local[1]};branch={branch or self.draw_branch()};rport"
 
     def request(self, message: SipMessage, hop: Hop, now: float) -> ClientKey:
         """Send a request; an ACK for a 2xx has no transaction and goes through `send`."""
@@ -214,44 +196,111 @@ class SipLayer:
         client = ClientTransaction(message.branch, message.method, hop[0] == "tcp", self._t1, request=message)
         client.start(now)
         self._clients[key] = client, hop
-        self._flush(client, hop)
-        self._settled([])
+        self._settle("client", key)
         return key
 
-    def respond(self, key: ServerKey, message: SipMessage, now: float) -> None:
-        """Send a response to a request that came in."""
+    def respond(
+        self,
+        key: ServerKey,
+        status: int,
+        reason: str,
+        now: float,
+        *,
+        tag: str = "",
+        headers: Headers = (),
+        body: bytes = b"",
+    ) -> None:
+        """Answer a request that came in; nothing happens when its transaction is over."""
         known = self._servers.get(key)
-        if known is not None:
-            known[0].respond(message, now)
-            self._flush(*known)
-            self._settled([])
+        if known is None or known[0].request is None:
+            return
+        server, _, via = known
+        assert server.request is not None
+        message = response_to(server.request, status, reason, via=via, tag=tag, headers=headers, body=body)
+        server.respond(message, now)
+        self._settle("server", key)
+
+    def abandon(self, key: ClientKey) -> None:
+        """Wait no longer for a final response to a request of ours."""
+        if key in self._clients:
+            self._drop("client", key)
 
     def send(self, message: SipMessage, hop: Hop) -> None:
         """Send something that is no transaction: the ACK for a 2xx."""
         self._send(hop, message.data)
 
-    def _flush(self, transaction: Transaction, hop: Hop) -> None:
-        for data in transaction.send:
-            self._send(hop, data)
-        transaction.send.clear()
-
     def _send(self, hop: Hop, data: bytes) -> None:
         target = hop[1]
         if isinstance(target, int):
-            self.wishes.append(Send(target, data))
+            self._wishes.append(Send(target, data))
         else:
-            self.wishes.append(SendDatagram(self.local, target, data))
+            self._wishes.append(SendDatagram(self.local, target, data))
 
-    def _settled(self, events: list[SipEvent]) -> list[SipEvent]:
-        """Drop what is over, and wish for the timer that is due next."""
-        for client_key in [key for key, (each, _) in self._clients.items() if each.state is State.TERMINATED]:
-            del self._clients[client_key]
-        for server_key in [key for key, (each, _) in self._servers.items() if each.state is State.TERMINATED]:
-            del self._servers[server_key]
-        dues = [due for each, _ in self._clients.values() if (due := each.due()) is not None]
-        dues += [due for each, _ in self._servers.values() if (due := each.due()) is not None]
-        earliest = min(dues, default=None)
-        if earliest != self._timer_at:
-            self._timer_at = earliest
-            self.wishes.append(SetTimer(self._timer, earliest) if earliest is not None else StopTimer(self._timer))
-        return events
+    def _settle(self, side: str, key: ClientKey | ServerKey) -> None:
+        """Send what a transaction has to send, and see when it is due next; drop it when it is over."""
+        transaction: Transaction
+        if side == "client":
+            transaction, hop = self._clients[key]  # type: ignore[index]
+        else:
+            transaction, hop, _ = self._servers[key]  # type: ignore[index]
+        for data in transaction.send:
+            self._send(hop, data)
+        transaction.send.clear()
+        if transaction.state is State.TERMINATED:
+            self._drop(side, key)
+            return
+        due = transaction.due()
+        if due is None:
+            self._agenda.drop((side, key))
+        else:
+            self._agenda.put((side, key), due)
+
+    def _drop(self, side: str, key: ClientKey | ServerKey) -> None:
+        self._agenda.drop((side, key))
+        if side == "client":
+            del self._clients[key]  # type: ignore[arg-type]
+            return
+        server, _, _ = self._servers.pop(key)  # type: ignore[arg-type]
+        request = server.request
+        if request is not None:
+            self._accepted.pop((request.call_id, request.from_tag, request.cseq), None)
+
+
+def _top_via(message: SipMessage) -> Via | None:
+    try:
+        return parse_via(message.header_list("Via")[0])
+    except (DecodeError, IndexError):
+        return None
+
+
+def _server_key(message: SipMessage, via: Via | None) -> ServerKey:
+    """Section 17.2.3; without the magic cookie a request is known by what RFC 2543 had."""
+    sent_by = f"{via.host}:{via.port or 5060}".lower() if via is not None else ""
+    branch = message.branch
+    if not branch.lower().startswith("z9hg4bk"):
+        branch = f"{message.call_id} {message.cseq} {message.from_tag}"
+    return branch, sent_by, message.method
+
+
+def _reply_hop(via: Via | None, hop: Hop) -> Hop:
+    """Where responses go (section 18.2.2): over UDP back to the source address, to its port if rport asks for that."""
+    source = hop[1]
+    if not isinstance(source, tuple) or via is None or "rport" in via.params:
+        return hop
+    return "udp", (source[0], via.port or 5060)
+
+
+def _completed_via(message: SipMessage, via: Via | None, hop: Hop) -> str:
+    """The topmost Via with what RFC 3261 section 18.2.1 and RFC 3581 section 4 have us add."""
+    vias = message.header_list("Via")
+    text = vias[0] if vias else ""
+    source = hop[1]
+    if via is None or not isinstance(source, tuple):
+        return text
+    wants_port = "rport" in via.params and not via.params["rport"]
+    if wants_port:
+        head, _, rest = text.partition(";rport")
+        text = f"{head};rport={source[1]}{rest}"
+    if wants_port or via.host.strip("[]") != source[0]:
+        text += f";received={source[0]}"
+    return text
