@@ -1,0 +1,237 @@
+"""The MRFP as its controller sees it: registration, requests, notifications, and whether it is there (H.248.1).
+
+An MRFP comes into service by ServiceChange on ROOT (clause 7.2.8), or is taken to be when the configuration names it.
+It is lost when a request or an audit gets no answer (Annex D.1.4), when its connection ends, or when it says that it
+goes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dissectors.h248 import (
+    NULL_CONTEXT,
+    Command,
+    CommandName,
+    ContextAction,
+    ErrorDescriptor,
+    TransactionReply,
+)
+from dissectors.h248.model import ObservedEvent, ServiceChange
+from replay.agenda import Agenda
+from replay.events import Accepted, Ended, Event, Expired, Listen, Note, Wish
+from replay.h248 import Answered, Asked, GaveUp, Outcome, Route, TcpRoute, Transactions, UdpRoute
+from replay.keying import Chance
+from replay.mrfc.config import MrfcConfig
+
+ROOT = "ROOT"
+VERSION = 2
+"Of H.248, at most."
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A request was answered, or will not be."""
+
+    topic: Any
+    context_id: int
+    command: Command | None
+    "The first command of the reply; None where there is none."
+    error: ErrorDescriptor | None
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """Something happened to a termination."""
+
+    context_id: int
+    termination: str
+    event: ObservedEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The MRFP is lost, or has begun anew: its contexts are gone."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TerminationGone:
+    """The MRFP took a termination out of service."""
+
+    termination: str
+
+
+GatewayNews = Reply | Notified | Gone | TerminationGone
+
+
+class Gateway:
+    """The one MRFP of this MRFC."""
+
+    def __init__(self, config: MrfcConfig, chance: Chance) -> None:
+        address = config.h248[0]
+        host = f"[{address}]"
+        self._config = config
+        self._transactions = Transactions(
+            config.name,
+            f"{host}:{config.h248[1]}",
+            version=VERSION,
+            encoding=config.encoding,
+            timers=config.h248_timers,
+            first_id=1 + int.from_bytes(chance(3), "big"),
+        )
+        self._transactions.serve(config.h248)
+        self._agenda = Agenda(f"{config.name} audit")
+        self._wishes: list[Wish] = []
+        self._news: list[GatewayNews] = []
+        self._route: Route | None = None
+        self._accepts = True
+        "False after a graceful ServiceChange: no new terminations."
+        if config.mrfp is not None:
+            self._route = UdpRoute(config.h248, config.mrfp)
+
+    @property
+    def in_service(self) -> bool:
+        """May terminations be asked for?"""
+        return self._route is not None and self._accepts
+
+    def start(self, now: float) -> list[Wish]:
+        """Listen for TCP; the edge takes datagrams at the same place."""
+        self._plan_audit(now)
+        return [Listen(self._config.h248), *self._agenda.wishes()]
+
+    def take_wishes(self) -> list[Wish]:
+        """What the edge is to do, since it was asked last."""
+        wishes = self._wishes + self._agenda.wishes()
+        self._wishes = []
+        return wishes
+
+    # ------------------------------------------------------------------ asking
+
+    def request(self, context_id: int, command: Command, topic: Any, now: float) -> bool:
+        """Send one command; False when the MRFP is not there."""
+        if self._route is None:
+            return False
+        try:
+            _, wishes = self._transactions.request(self._route, [ContextAction(context_id, [command])], now, topic)
+        except ValueError as trouble:
+            self._wishes.append(Note("h248 request not sent", {"why": str(trouble)}))
+            return False
+        self._wishes += wishes
+        return True
+
+    def _plan_audit(self, now: float) -> None:
+        if self._config.audit_interval and self._route is not None:
+            self._agenda.put("audit", now + self._config.audit_interval)
+
+    # ------------------------------------------------------------------ hearing
+
+    def receive(self, event: Event, now: float) -> list[GatewayNews]:
+        """Take an event; one that is not about H.248 gives nothing."""
+        if isinstance(event, Accepted) and event.local == self._config.h248:
+            self._transactions.attach(event.connection, event.peer[0])
+            return []
+        if isinstance(event, Expired) and event.timer == self._agenda.timer:
+            for _ in self._agenda.take_due(now):
+                self.request(NULL_CONTEXT, Command(CommandName.AUDIT_VALUE, [ROOT], audit=[]), "audit", now)
+                self._plan_audit(now)
+            return []
+        outcomes, wishes = self._transactions.receive(event, now)
+        self._wishes += wishes
+        for outcome in outcomes:
+            self._take(outcome, now)
+        route = self._route
+        if isinstance(event, Ended) and isinstance(route, TcpRoute) and route.connection == event.connection:
+            self._lose("its connection ended")
+        news, self._news = self._news, []
+        return news
+
+    def _take(self, outcome: Outcome, now: float) -> None:
+        if isinstance(outcome, Asked):
+            actions = [self._execute(outcome, action, now) for action in outcome.request.actions]
+            self._wishes += self._transactions.reply(outcome, actions, now)
+        elif isinstance(outcome, Answered):
+            if outcome.topic != "audit":
+                self._news.append(_reply(outcome.reply, outcome.topic))
+        elif isinstance(outcome, GaveUp):
+            if outcome.topic != "audit":
+                self._news.append(Reply(outcome.topic, 0, None, ErrorDescriptor(0, outcome.why)))
+            self._lose(outcome.why)
+
+    def _lose(self, why: str) -> None:
+        if self._route is not None:
+            self._route = None
+            self._agenda.drop("audit")
+            self._wishes.append(Note("mrfp lost", {"why": why}))
+            self._news.append(Gone(why))
+
+    def _execute(self, asked: Asked, action: ContextAction, now: float) -> ContextAction:
+        made = ContextAction(action.context_id)
+        for command in action.commands:
+            reply = Command(command.name, command.termination_ids)
+            if command.name is CommandName.SERVICE_CHANGE:
+                self._service_change(asked, command, reply, now)
+            elif not self._is_ours(asked.route):
+                reply.error = ErrorDescriptor(505, "no ServiceChange before this request")
+            elif command.name is CommandName.NOTIFY and command.observed_events is not None:
+                for event in command.observed_events.events:
+                    self._news.append(Notified(action.context_id, command.termination_ids[0], event))
+            elif command.name is not CommandName.NOTIFY:
+                reply.error = ErrorDescriptor(443, "unsupported or unknown command")
+            made.commands.append(reply)
+        return made
+
+    def _is_ours(self, route: Route) -> bool:
+        return self._route is not None and route.peer_address == self._route.peer_address
+
+    # ------------------------------------------------------------------ registration
+
+    def _service_change(self, asked: Asked, command: Command, reply: Command, now: float) -> None:
+        said = command.service_change or ServiceChange()
+        if command.termination_ids != [ROOT]:
+            if said.method.lower() in ("forced", "graceful"):
+                self._news += [TerminationGone(each) for each in command.termination_ids]
+            return
+        named = self._config.mrfp
+        allowed = self._config.mrfp_allowed or ((named[0],) if named is not None else ())
+        if allowed and asked.route.peer_address not in allowed:
+            reply.error = ErrorDescriptor(402, "unauthorized")
+            return
+        method = said.method.lower()
+        if method in ("forced", "graceful"):
+            self._accepts = False
+            if method == "forced":
+                self._lose("it goes out of service")
+            return
+        if method not in ("restart", "failover", "disconnected", "handoff"):
+            reply.error = ErrorDescriptor(449, "unsupported or unknown parameter or property value")
+            return
+        # Restart and failover begin with nothing; disconnected, only the association was lost (clause 7.2.8).
+        if method != "disconnected" and self._route is not None:
+            self._news.append(Gone("it began anew"))
+        self._route = _route(asked.route, said)
+        self._accepts = True
+        version = min(said.version or 1, VERSION)
+        self._transactions.version = version
+        reply.service_change = ServiceChange(version=version, profile=said.profile)
+        self._plan_audit(now)
+        self._wishes.append(Note("mrfp in service", {"method": said.method, "version": version}))
+
+
+def _route(route: Route, said: ServiceChange) -> Route:
+    """Where the MRFP wants to be spoken to: at its ServiceChangeAddress, a port or an identifier, or at the source."""
+    if isinstance(route, UdpRoute) and said.address:
+        host, _, port = said.address.strip().rpartition(":")
+        if port.isascii() and port.isdigit() and 0 < int(port) < 65536:
+            return UdpRoute(route.local, (host.strip("[]") or route.peer[0], int(port)))
+    return route
+
+
+def _reply(reply: TransactionReply, topic: Any) -> Reply:
+    error = reply.error
+    action = reply.actions[0] if reply.actions else None
+    command = action.commands[0] if action is not None and action.commands else None
+    error = error or (action.error if action is not None else None) or (command.error if command is not None else None)
+    return Reply(topic, action.context_id if action is not None else 0, command, error)
