@@ -1,0 +1,37 @@
+"""The User Equipment: a scripted participant of message conferences (TS 23.333, RFC 4975)."""
+
+from replay.ue.config import Behaviour, UeConfig
+from replay.ue.content import Content, Octets
+from replay.ue.core import Ue
+from replay.ue.faults import FAULTS
+from replay.ue.script import (
+    Action,
+    DialIn,
+    Leave,
+    Pause,
+    Refer,
+    Say,
+    SendContent,
+    SetNickname,
+    Step,
+    Subscribe,
+)
+
+__all__ = [
+    "FAULTS",
+    "Action",
+    "Behaviour",
+    "Content",
+    "DialIn",
+    "Leave",
+    "Octets",
+    "Pause",
+    "Refer",
+    "Say",
+    "SendContent",
+    "SetNickname",
+    "Step",
+    "Subscribe",
+    "Ue",
+    "UeConfig",
+]

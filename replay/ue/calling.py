@@ -1,0 +1,177 @@
+"""Dialling in as a UE: TS 23.333 clauses 6.2.20.1 and 6.2.19.2.1, the UE's side."""
+
+from __future__ import annotations
+
+from dissectors.errors import DecodeError
+from dissectors.mikey import ProtType, decode_base64, encode_key_mgmt, encode_mikey
+from dissectors.sip import SipMessage, build_request
+from replay.events import Note
+from replay.keying import Initiator, KeyingRefused, KmsAnswered, KmsOutcome
+from replay.keying.kms_client import TICKET_REQUEST
+from replay.keying.party import spoil_mac
+from replay.negotiation import Refusal, opens_connection, read_answer, remote_end, write_offer
+from replay.negotiation.media import PLAIN, SECURED
+from replay.sip import Dialog, Hop, bare_uri
+from replay.ue.call import Call, CallState
+from replay.ue.config import Behaviour
+from replay.ue.ways import Ways
+
+
+class Calling:
+    """Calls that we begin."""
+
+    def __init__(self, ways: Ways) -> None:
+        self.ways = ways
+
+    def begin(self, conference: str, secured: bool, now: float) -> Call:
+        """Ask the KMS for a ticket, or make one, where it is to be secured; then INVITE."""
+        ways = self.ways
+        if ways.config.directory.find(conference) is None:
+            raise ValueError("no address is known for this conference")
+        call = Call(conference, secured, True, CallState.KEYING, ways.new_path(secured), ways.tag(), ways.call_id())
+        if not secured or "DIN-1a" in ways.config.faults:
+            self._invite(call, "", now)
+            return call
+        try:
+            config = ways.config
+            call.keying = Initiator(
+                config.party, bare_uri(config.uri), bare_uri(conference), mode=config.mode, chance=ways.chance
+            )
+            question = call.keying.request(ways.unix(now))
+        except KeyingRefused as refusal:
+            self._refused(call, str(refusal))
+            return call
+        if question is None:
+            self._invite(call, self._transfer_init(call, now), now)
+        elif ways.kms is None:
+            self._refused(call, "no KMS to ask for a ticket")
+        else:
+            ways.kms.ask(TICKET_REQUEST, question, call, now)
+        return call
+
+    def kms(self, call: Call, outcome: KmsOutcome, now: float) -> None:
+        """The KMS gave a ticket, or did not."""
+        assert isinstance(call.keying, Initiator)
+        if not isinstance(outcome, KmsAnswered):
+            self._refused(call, f"KMS: {outcome.why}")
+            return
+        try:
+            call.keying.take_ticket(outcome.octets)
+        except KeyingRefused as refusal:
+            self._refused(call, str(refusal))
+        else:
+            self._invite(call, self._transfer_init(call, now), now)
+
+    def _refused(self, call: Call, why: str) -> None:
+        call.state = CallState.OVER
+        call.ended_by = why
+        self.ways.wishes.append(Note("no keys", {"why": why}))
+
+    def _transfer_init(self, call: Call, now: float) -> str:
+        faults = self.ways.config.faults
+        assert isinstance(call.keying, Initiator)
+        message = call.keying.transfer_init(
+            self.ways.unix(now),
+            crypto_sessions=2 if "DIN-1b" in faults else 1,
+            prot_type=ProtType.SRTP if "DIN-1c" in faults else None,
+        )
+        if "DIN-3a" in faults:
+            message = spoil_mac(message)
+            call.keying.sent(message)
+        return encode_key_mgmt(encode_mikey(message)).split(" ", 1)[1]
+
+    def _invite(self, call: Call, key_mgmt: str, now: float) -> None:
+        """The offer with our own port and a=setup:actpass (flow step 1)."""
+        ways, faults = self.ways, self.ways.config.faults
+        call.state = CallState.CALLING
+        setup = "passive" if ("DIN-1d" if call.secured else "TCP-1") in faults else "actpass"
+        media = ways.media(call, setup, key_mgmt, apart="OFFER-3")
+        call.answer = write_offer(ways.origin(now), "-", media)
+        call.connection = ways.new_connection(call, opens=False, tls_client=False)
+        found = ways.config.directory.find(call.conference)
+        assert found is not None
+
+        def build(via: str) -> SipMessage:
+            headers = [
+                ("Via", via),
+                ("Max-Forwards", "70"),
+                ("From", f"{ways.named()};tag={call.tag}"),
+                ("To", f"<{call.conference}>"),
+                ("Call-ID", call.call_id),
+                ("CSeq", "1 INVITE"),
+                ways.contact(),
+                ("P-Asserted-Identity", ways.named()),
+                ("Allow", ways.allow),
+                ("User-Agent", ways.config.name),
+                ("Content-Type", "application/sdp"),
+            ]
+            call.invite = build_request("INVITE", call.conference, headers, call.answer)
+            return call.invite
+
+        call.invite_key = ways.sip.request(build, found[0], now, transport=found[1])
+
+    # ------------------------------------------------------------------ the answer
+
+    def responded(self, call: Call, response: SipMessage, hop: Hop, now: float) -> None:
+        """A response to our INVITE."""
+        call.hop = hop
+        if response.status < 200:
+            return
+        if response.status >= 300:
+            if call.state is CallState.CALLING:
+                call.state = CallState.OVER
+            return
+        first = call.dialog is None
+        if call.dialog is None:
+            assert call.invite is not None
+            call.dialog = Dialog.as_caller(call.invite, response)
+        if Behaviour.NEVER_ACKNOWLEDGES not in self.ways.config.behaviours:
+            self._acknowledge(call)
+        if first:
+            self._joined(call, response, now)
+
+    def _acknowledge(self, call: Call) -> None:
+        dialog, ways = call.dialog, self.ways
+        assert dialog is not None
+        found = ways.config.directory.find(next(iter(dialog.routes), dialog.remote_target))
+        if found is not None:
+            ways.sip.send(lambda via: dialog.request("ACK", via, cseq=1), found[0], hop=call.hop)
+
+    def _joined(self, call: Call, response: SipMessage, now: float) -> None:
+        """The answer says who opens the connection; TRANSFER_RESP completes the key (flow step 10)."""
+        call.state = CallState.TALKING
+        ways, faults = self.ways, self.ways.config.faults
+        if response.sdp() is None and ("DIN-10a" if call.secured else "TCP-7") in faults:
+            return
+        try:
+            media = read_answer(response.sdp(), SECURED if call.secured else PLAIN)
+            call.remote = media
+            self._connect(call, now)
+            if call.secured and call.keying is not None:
+                self._take_key(call, media.key_mgmt)
+        except (Refusal, KeyingRefused, DecodeError) as trouble:
+            text = "unreadable key management data" if isinstance(trouble, DecodeError) else str(trouble)
+            call.ended_by = text
+            call.state = CallState.LEAVING
+            ways.hang_up(call, now, reason=f'SIP;cause=488;text="{text}"')
+
+    def _take_key(self, call: Call, key_mgmt: str) -> None:
+        keying, faults = call.keying, self.ways.config.faults
+        assert isinstance(keying, Initiator)
+        if not key_mgmt:
+            raise KeyingRefused("the answer has no TRANSFER_RESP")
+        tek = keying.finish(decode_base64(key_mgmt), unchecked="DIN-10b" in faults or "DIN-3a" in faults)
+        self.ways.give_key(call, tek, keying.psk_identity)
+
+    def _connect(self, call: Call, now: float) -> None:
+        ways, faults = self.ways, self.ways.config.faults
+        connection, media = call.connection, call.remote
+        assert connection is not None
+        assert media is not None
+        opens = opens_connection("actpass", media.setup, True)
+        connection.tls_client = opens or (call.secured and "DIN-8" in faults)
+        if connection.msrp is not None and not connection.msrp.peer_path:
+            connection.msrp.peer_path = " ".join(media.path)
+        if opens or ("DIN-7" if call.secured else "TCP-5") in faults:
+            connection.binds = opens
+            connection.open(ways.next_connection(), (ways.config.msrp[0], 0), remote_end(media))

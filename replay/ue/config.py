@@ -1,0 +1,69 @@
+"""What a UE has to know, and how it behaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from replay.events import Endpoint
+from replay.keying import Party
+from replay.sip import Directory
+from replay.sip.transactions import T1
+from replay.ue.faults import FAULTS
+from replay.ue.script import Step
+
+
+class Behaviour(Enum):
+    """What a participant may do to a conference; nothing of it breaks a requirement row."""
+
+    BUSY = "refuses calls with 486"
+    DECLINES = "refuses calls with 603"
+    RINGS_FOREVER = "never answers a call"
+    REFUSES_TCP = "does not listen where it says that it does"
+    WRONG_KEY = "secures TLS with another key"
+    NEVER_ACKNOWLEDGES = "sends no ACK to a 2xx"
+    SAYS_NOTHING = "opens its connection and sends no MSRP"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UeConfig:
+    """Addresses, keys, habits and script of one UE."""
+
+    name: str = "ue"
+    uri: str
+    "Its public identity: `sip:alice@ims.example.net`."
+    display_name: str = ""
+    sip: Endpoint
+    "Where it takes SIP, over UDP and TCP."
+    msrp: Endpoint
+    "Where it takes MSRP connections."
+    msrp_too: Endpoint | None = None
+    "A second such place, for the rows OFFER-3, OFFER-3b and ANS-2; None: the next port."
+    directory: Directory = field(default_factory=Directory)
+    kms: Endpoint | None = None
+    party: Party = field(default_factory=Party)
+    mode: int = 1
+    "MIKEY-TICKET mode of dialling in."
+    sip_tcp: bool = False
+    "Take TCP for all SIP."
+    setup: str = "active"
+    "What it answers to an offer of a=setup:actpass."
+    cema: bool = True
+    answer_after: float = 0.0
+    "s that it rings."
+    wrapped_types: tuple[str, ...] = ("text/plain", "text/html", "image/png")
+    chunk_size: int = 2048
+    "Octets of content in one MSRP request."
+    kept: int = 1 << 20
+    "Octets of received messages that are kept, each; longer ones are counted."
+    script: tuple[Step, ...] = ()
+    t1: float = T1
+    clock: float = 0.0
+    "Seconds since 1970 when `now` is 0."
+    behaviours: frozenset[Behaviour] = frozenset()
+    faults: frozenset[str] = frozenset()
+    "Rows of `FAULTS` to break."
+
+    def __post_init__(self) -> None:
+        if unknown := self.faults - FAULTS.keys():
+            raise ValueError(f"a UE cannot break {', '.join(sorted(unknown))}")

@@ -1,0 +1,26 @@
+"""What a UE can be told to do wrong, or to put up with so that a broken row of another function shows alone."""
+
+from __future__ import annotations
+
+FAULTS: dict[str, str] = {
+    "TCP-1": "offers a=setup:passive",
+    "TCP-5": "opens the TCP connection itself, although the answer says that the MRFP does",
+    "TCP-7": "stays although the 200 has no answer, and speaks to whom it hears from",
+    "OFFER-3": "offers an address in c= and m= that is not that of its path, without CEMA, and listens at both",
+    "OFFER-3b": "offers an address in c= and m= that is not that of its path, with CEMA, and listens at both",
+    "ANS-2": "answers with an address in c= and m= that is not that of its path, without CEMA, and listens at both",
+    "DIN-1a": "offers TCP/TLS/MSRP without TRANSFER_INIT",
+    "DIN-1b": "describes two crypto sessions in TRANSFER_INIT",
+    "DIN-1c": "describes a crypto session for SRTP",
+    "DIN-1d": "offers a=setup:passive, for a secured stream",
+    "DIN-3a": "spoils the MAC of TRANSFER_INIT",
+    "DIN-7": "opens the TCP connection itself, for a secured stream",
+    "DIN-8": "starts TLS on the connection that the MRFP opened",
+    "DIN-10a": "stays although the 200 has no answer, for a secured stream",
+    "DIN-10b": "does not check TRANSFER_RESP",
+    "DOUT-7": "asks the KMS with a MAC that does not fit, and opens the ticket with a key that it should not have",
+    "DOUT-8": "leaves TRANSFER_RESP out of its answer",
+    "DOUT-9a": "spoils the MAC of TRANSFER_RESP",
+    "DOUT-12": "answers with a=setup:passive, so that the MRFP opens the TCP connection, and starts TLS on it",
+    "DOUT-13": "opens the TCP connection, and waits for the MRFP to start TLS",
+}

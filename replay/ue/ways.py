@@ -1,0 +1,146 @@
+"""What all parts of a UE share: its configuration, its means to speak, and its names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from dissectors.sdp import Origin
+from replay.agenda import Agenda
+from replay.events import Endpoint, Wish
+from replay.keying import Chance, KmsClient
+from replay.negotiation import MsrpMedia
+from replay.negotiation.media import CPIM, PLAIN, SECURED
+from replay.sip import ClientKey, SipAgent
+from replay.ue.call import Call
+from replay.ue.config import Behaviour, UeConfig
+from replay.ue.connection import MsrpConnection
+from replay.ue.msrp_session import MsrpSession
+
+
+@dataclass(slots=True)
+class Ways:
+    """Means and names of one UE."""
+
+    config: UeConfig
+    chance: Chance
+    sip: SipAgent
+    kms: KmsClient | None
+    agenda: Agenda
+    next_connection: Callable[[], int]
+    wishes: list[Wish] = field(default_factory=list)
+    allow: str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, NOTIFY"
+
+    def tag(self) -> str:
+        """A new tag."""
+        return self.chance(6).hex()
+
+    def call_id(self) -> str:
+        return f"{self.chance(16).hex()}@{self.config.sip[0]}"
+
+    def unix(self, now: float) -> float:
+        """Seconds since 1970."""
+        return now + self.config.clock
+
+    def contact(self) -> tuple[str, str]:
+        user = self.config.uri.partition(":")[2].partition("@")[0]
+        host, port = self.config.sip
+        host = f"[{host}]" if ":" in host else host
+        transport = ";transport=tcp" if self.config.sip_tcp else ""
+        return "Contact", f"<sip:{user}@{host}:{port}{transport}>"
+
+    def named(self) -> str:
+        """Our name-addr."""
+        name = self.config.display_name
+        return f'"{name}" <{self.config.uri}>' if name else f"<{self.config.uri}>"
+
+    # ------------------------------------------------------------------ MSRP
+
+    def msrp_ends(self) -> list[Endpoint]:
+        """Where we take MSRP connections."""
+        if self.config.faults & {"OFFER-3", "OFFER-3b", "ANS-2"}:
+            return [self.config.msrp, self.other_end()]
+        return [self.config.msrp]
+
+    def other_end(self) -> Endpoint:
+        """The second such place."""
+        return self.config.msrp_too or (self.config.msrp[0], self.config.msrp[1] + 1)
+
+    def new_path(self, secured: bool) -> str:
+        """An MSRP URI of ours with a new session-id of 80 random bits and more (RFC 4975 section 14.1)."""
+        host, port = self.config.msrp
+        host = f"[{host}]" if ":" in host else host
+        return f"{'msrps' if secured else 'msrp'}://{host}:{port}/{self.chance(12).hex()};tcp"
+
+    def media(self, call: Call, setup: str, key_mgmt: str, *, apart: str) -> MsrpMedia:
+        """What we say about our stream; the row `apart` has `c=` and `m=` stand apart from the path."""
+        address, port = self.config.msrp
+        cema = self.config.cema
+        if apart in self.config.faults or (apart == "OFFER-3" and "OFFER-3b" in self.config.faults):
+            address, port = self.other_end()
+            cema = "OFFER-3b" in self.config.faults
+        return MsrpMedia(
+            address=address,
+            port=port,
+            proto=SECURED if call.secured else PLAIN,
+            setup=setup,
+            path=(call.own_path,),
+            cema=cema,
+            accept_types=(CPIM,),
+            accept_wrapped_types=self.config.wrapped_types,
+            key_mgmt=key_mgmt,
+        )
+
+    def origin(self, now: float) -> Origin:
+        """A new `o=` line."""
+        address = self.config.msrp[0]
+        user = self.config.uri.partition(":")[2].partition("@")[0] or "-"
+        number = str(int(self.unix(now)) + 2_208_988_800)
+        return Origin(user, number, number, "IN", "IP6" if ":" in address else "IP4", address)
+
+    def new_connection(self, call: Call, *, opens: bool, tls_client: bool) -> MsrpConnection:
+        """The MSRP connection of a call, not there yet."""
+        config = self.config
+
+        def session() -> MsrpSession:
+            peer = " ".join(call.remote.path) if call.remote is not None else ""
+            return MsrpSession(
+                call.own_path,
+                peer,
+                draw=lambda: self.chance(8).hex(),
+                chunk_size=config.chunk_size,
+                kept=config.kept,
+            )
+
+        binds = opens and Behaviour.SAYS_NOTHING not in config.behaviours
+        return MsrpConnection(call.secured, binds, tls_client, session)
+
+    def give_key(self, call: Call, psk: bytes, identity: str) -> None:
+        """The key of a call is known."""
+        if Behaviour.WRONG_KEY in self.config.behaviours:
+            psk = psk[::-1]
+        assert call.connection is not None
+        call.connection.take_key(psk, identity)
+
+    # ------------------------------------------------------------------ SIP
+
+    def in_dialog(self, call: Call, method: str, headers: list[tuple[str, str]], now: float) -> ClientKey | None:
+        """A request inside the dialog of a call; None when nobody knows where to."""
+        dialog = call.dialog
+        if dialog is None:
+            return None
+        found = self.config.directory.find(next(iter(dialog.routes), dialog.remote_target))
+        if found is None:
+            return None
+        number = dialog.next_cseq()
+        return self.sip.request(
+            lambda via: dialog.request(method, via, headers, cseq=number),
+            found[0],
+            now,
+            transport=found[1],
+            hop=call.hop,
+        )
+
+    def hang_up(self, call: Call, now: float, reason: str = "") -> None:
+        """BYE; the MSRP connection is the MRFP's to close once the MRFC has it release the termination."""
+        call.bye_key = self.in_dialog(call, "BYE", [("Reason", reason)] if reason else [], now)
