@@ -193,20 +193,25 @@ class Builder:
         fails, alert = options.get("fails", ""), options.get("alert", "bad_record_mac")
         if not fails and not tls.agrees:
             fails = "client_finished"
-        if fails not in ("", "client_hello", "client_finished") or alert not in ALERTS:
+        if fails not in ("", "client_hello", "client_finished") or (alert and alert not in ALERTS):
             raise ScenarioError(f"step {step.name}: fails = {fails!r}, alert = {alert!r} are not known")
         at = self._flight(step, step.at, client, server, tls.client_hello())
         if fails == "client_hello":
-            self._octets(step, at, server, client, tls.alert(SERVER, alert))
+            self._give_up(step, at, tls, alert)
             return
         at = self._flight(step, at, server, client, tls.server_flight())
         at = self._flight(step, at, client, server, tls.client_flight())
         at = max(at, round(options.get("finished_at", 0) * 10**9))
         if fails:
-            self._octets(step, at, server, client, tls.alert(SERVER, alert))
+            self._give_up(step, at, tls, alert)
             return
         self._octets(step, at, server, client, tls.server_finish())
         connection.tls_is_up = True
+
+    def _give_up(self, step: Step, at: int, tls: Tls, alert: str) -> None:
+        """The server's alert, or nothing."""
+        if alert:
+            self._octets(step, at, step.target, step.source, tls.alert(SERVER, alert))
 
     def _flight(self, step: Step, at: int, source: _Side, target: _Side, octets: bytes) -> int:
         """Octets that the other side acknowledges with what it answers; returns when it can answer."""

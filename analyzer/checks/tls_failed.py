@@ -40,11 +40,23 @@ def judge(evidence: Evidence) -> Result:
     for connection in reversed(tried):
         tls = connection.tls
         assert tls is not None
-        if tls.fatal is None and tls.outcome != "handshake_failed":
+        if tls.fatal is None and not _given_up(connection, tls):
             continue
         severity = Severity.WARNING if worked and connection not in worked else None
         return _failed(evidence, connection, tls, severity)
     return OK if worked else not_observable("how the handshake ended is not in the capture")
+
+
+def _given_up(connection: Connection, tls: TlsFacts) -> bool:
+    """The connection ended in the middle of a handshake that was captured whole."""
+    if tls.outcome == "handshake_failed":
+        return True
+    if tls.established is not None or tls.hello is None or connection.gaps or tls.unopened:
+        return False
+    hidden = tls.outcome in ("gap", "handshake_not_captured", "unsupported") or (
+        tls.version == "TLS 1.3" and not tls.decrypted
+    )
+    return connection.is_over and not hidden
 
 
 def _failed(evidence: Evidence, connection: Connection, tls: TlsFacts, severity: Severity | None) -> Result:
@@ -53,7 +65,7 @@ def _failed(evidence: Evidence, connection: Connection, tls: TlsFacts, severity:
     if tls.fatal is None:
         end = max((row for row in connection.rows if row[3] == "tcp"), key=lambda row: row[0], default=None)
         return RULE.broken(
-            f"TLS could not be set up: {tls.explanation}.",
+            "TLS could not be set up: the connection ended in the middle of the handshake, without an alert.",
             (*hello, *(end[1] if end is not None else ())),
             expected="Finished of both sides",
             actual=f"no Finished of both sides, connection {connection.outcome or 'left open'}",

@@ -167,7 +167,7 @@ def secured_offer(rule: Rule, announced: Announced | None) -> Result:
 
 
 def ticket_of(rule: Rule, evidence: Evidence) -> Result:
-    """A ticket is there, its flag D fits what is seen of the KMS, and it is valid now."""
+    """A ticket is there, and its flag D fits what is seen of the KMS."""
     found = _init(evidence)
     if isinstance(found, Result):
         return found
