@@ -209,10 +209,14 @@ class Ue:
     def _may_begin(self, number: int) -> bool:
         step = self.config.script[number]
         needs_call = not isinstance(step.do, DialInAction) if step.joined is None else step.joined
-        session = self._session()
-        if needs_call and (session is None or not session.bound):
+        session, call = self._session(), self.call
+        if needs_call:
             # A script goes on to its end where the call is over, so that nobody waits for ever.
-            return self.call is not None and self.call.state is CallState.OVER
+            if call is not None and call.state is CallState.OVER:
+                return True
+            # MSRP may work before the 200 is there; leaving then would be to cancel.
+            if call is None or call.state is not CallState.TALKING or session is None or not session.bound:
+                return False
         if step.settled and session is not None and not session.settled:
             return False
         return self.tally.heard >= step.heard and self.participants >= step.participants

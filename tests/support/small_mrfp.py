@@ -50,12 +50,14 @@ class Leg:
 class SmallMrfp:
     """Reserves, connects, fans out."""
 
-    def __init__(self, h248, mrfc, address, *, refuse: int = 0, name: str = "mrfp", register: str = "Restart") -> None:
+    def __init__(
+        self, h248, mrfc, address, *, refuse: int = 0, name: str = "mrfp", register: str = "Restart", life: int = 1
+    ) -> None:
         self.name = name
         self.refuse = refuse
         self.register = register
         self.h248, self.address = h248, address
-        self.transactions = Transactions(name, f"[{h248[0]}]:{h248[1]}")
+        self.transactions = Transactions(name, f"[{h248[0]}]:{h248[1]}", first_id=1000 * life)
         self.transactions.serve(h248)
         self.route = UdpRoute(h248, mrfc)
         self.legs: dict[str, Leg] = {}
