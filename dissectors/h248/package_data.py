@@ -4,9 +4,9 @@ Source: IANA Megaco/H.248 registry; H.248.1 Annex E for the basic packages.
 
 One line a fact. `package NAME NUMBER`; below it `property`, `event`, `signal` or `statistic NAME NUMBER [TYPE]`;
 below an event or a signal its parameters, `parameter NAME NUMBER [TYPE]`. TYPE is `int`, `bool`, `str`, `oct`, or
-`enum` with its values as `name:number`. Package numbers are registered facts. The items of tcpbcc and tlsbsc are
-not published freely: they follow the generic bearer package gb (Q.1950), and a caller who knows better gives
-`PackageTable` other lines.
+`enum` with its values as `name:number`. Package numbers are registered facts. The items of tcpbcc, tlsbsc,
+msrpstat, msi and mf are not published freely: the first two follow the generic bearer package gb (Q.1950), those of
+the others are choices of ours, and a caller who knows better gives `PackageTable` other lines.
 """
 
 from __future__ import annotations
@@ -193,11 +193,21 @@ package kar 0x00c5
 package ipra 0x00e0
 package lstat 0x00e4
 package msrpstat 0x00ea
+statistic mr 0x0001 int
+statistic or 0x0002 int
+statistic cr 0x0003 int
+statistic ms 0x0004 int
+statistic os 0x0005 int
+statistic cs 0x0006 int
 package msrpcs 0x00eb
 package mess 0x00ec
 package delmess 0x00ed
 package msi 0x00ee
+property room 0x0001 str
+property participant 0x0002 str
 package mf 0x00ef
+property script 0x0001 str
+statistic dropped 0x0002 int
 package sminf 0x00f0
 package recmess 0x00f1
 package srtp 0x0107
@@ -216,6 +226,7 @@ signal RelBNC 0x0003
 package tcprm 0x0116
 package tlsbsc 0x0117
 property psk 0x0001 str
+property pskid 0x0002 str
 event BNCChange 0x0001
 parameter Type 0x0001
 signal EstBNC 0x0001
