@@ -25,7 +25,7 @@ def masked_identity(uri: str) -> str:
 
 def masked_path(path: Sequence[str]) -> list[str]:
     """MSRP URIs without their user part (RFC 4975 section 6)."""
-    return [_MSRP_USER.sub(r"\1...@", uri) for uri in path]
+    return [_MSRP_USER.sub(r"\1...@", uri) if "@" in uri else uri for uri in path]
 
 
 def path_text(path: Sequence[str]) -> str:

@@ -25,7 +25,9 @@ from dissectors.h248 import (
 
 def timeline(signalling: Iterable[TimelineEntry], connections: Iterable[ConnectionPart]) -> list[TimelineEntry]:
     """Everything said in a session, by time and frame."""
-    entries = [*signalling, *connection_entries(connections)]
+    entries = list(signalling)
+    for part in connections:
+        entries.extend(part.connection.entries(part.session_indexes))
     entries.sort(key=itemgetter(0, 1))  # time, frames
     return entries
 
@@ -142,9 +144,3 @@ def _command(command: Command | None, context_id: int) -> str:
     if command is None:
         return ""
     return f"{command.name.value} {','.join(command.termination_ids)} C={context_name(context_id)}"
-
-
-def connection_entries(parts: Iterable[ConnectionPart]) -> Iterator[TimelineEntry]:
-    """TCP and MSRP of the connections, as far as it is this session's."""
-    for part in parts:
-        yield from part.connection.entries(part.session_indexes)

@@ -9,6 +9,7 @@ import orjson
 
 from analyzer.correlate.session import Session
 from analyzer.report import Report
+from analyzer.report.judged_text import judged_text
 from analyzer.report.printable import encodable
 from analyzer.report.records import (
     SCHEMA_VERSION,
@@ -38,7 +39,9 @@ def write_json(report: Report, out: BinaryIO) -> None:
     }
 
     def render(session: Session) -> bytes:
-        record = session_record(session, analysis.nodes, identities=report.identities, lines=entry_lines)
+        record = session_record(
+            session, analysis.nodes, identities=report.identities, lines=entry_lines, judged=judged_text
+        )
         record["conference"] = conference_of.get(session.id)
         return dumps(record)
 

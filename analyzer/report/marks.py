@@ -62,6 +62,15 @@ def _ids(steps: dict[int, list[StepResult]], entry: TimelineEntry) -> list[str]:
     )
 
 
+def _first_id(steps: dict[int, list[StepResult]], entry: TimelineEntry) -> str | None:
+    """The first of `_ids`."""
+    for frame in entry.frames:
+        for step in steps.get(frame, ()):
+            if not step.interfaces or entry.protocol in step.interfaces:
+                return step.id
+    return None
+
+
 def with_steps(entries: Sequence[TimelineEntry], steps: Sequence[StepResult]) -> Sequence[TimelineEntry]:
     """The timeline with the first step that each line fulfils in `step`.
 
@@ -73,12 +82,13 @@ def with_steps(entries: Sequence[TimelineEntry], steps: Sequence[StepResult]) ->
     made = list(entries)
     waiting = set(by_frame)
     for index, entry in enumerate(made):
-        if entry[1][-1] not in waiting and waiting.isdisjoint(entry[1]):
+        frames = entry[1]
+        if waiting.isdisjoint(frames):
             continue
-        ids = _ids(by_frame, entry)
-        if ids:
-            made[index] = entry._replace(step=ids[0])
-            waiting.difference_update(entry[1])
+        first = _first_id(by_frame, entry)
+        if first is not None:
+            made[index] = TimelineEntry(*entry[:5], first)
+            waiting.difference_update(frames)
             if not waiting:
                 break
     return made

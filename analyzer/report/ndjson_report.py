@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from analyzer.report import Report
 from analyzer.report.json_report import dumps
+from analyzer.report.judged_text import judged_text
 from analyzer.report.records import (
     SCHEMA_VERSION,
     Record,
@@ -27,7 +28,9 @@ def write_ndjson(report: Report, out: BinaryIO) -> None:
 
     line("tool", {"schema_version": SCHEMA_VERSION, **tool_record(report.version)})
     for _, session in report.sessions:
-        record = session_record(session, analysis.nodes, identities=report.identities, lines=entry_lines)
+        record = session_record(
+            session, analysis.nodes, identities=report.identities, lines=entry_lines, judged=judged_text
+        )
         del record["conference"]  # known only at the end: see the `conference` records
         line("session", record)
     for conference in analysis.conferences:

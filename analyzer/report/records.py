@@ -6,6 +6,7 @@ Keys, message bodies and subscriber identities stay out unless asked for; a subs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -86,8 +87,13 @@ def session_record(
     *,
     identities: bool = False,
     lines: Callable[[Sequence[TimelineEntry], NodeTable], object] | None = None,
+    judged: Callable[[Session], Record] | None = None,
 ) -> Record:
-    """One session of the contract; `lines` writes its timeline, `entry_records` where it is not given."""
+    """One session of the contract.
+
+    `lines` writes its timeline, `entry_records` where it is not given; `judged` what judging filled in, else
+    `judged_record`.
+    """
     entries = with_steps(session.entries(), session.steps)
     return {
         "id": session.id,
@@ -140,14 +146,21 @@ def session_record(
         "links": [
             {"to": link.to, "reason": link.reason, "confidence": link.confidence.value} for link in session.links
         ],
+        **(judged or judged_record)(session),
+        "timeline": (lines or entry_records)(entries, nodes),
+        "wireshark_filter": wireshark_filter(session, entries),
+    }
+
+
+def judged_record(session: Session) -> Record:
+    """The members of a session's record that judging filled in."""
+    return {
         "steps": [step_record(step, session.results) for step in session.steps],
         "findings": [finding_record(finding) for finding in session.findings],
         "checks": {code: result.status for code, result in session.results.items() if was_held(result)},
         "not_observable": {
             code: result.reason for code, result in session.results.items() if result.status is Status.NOT_OBSERVABLE
         },
-        "timeline": (lines or entry_records)(entries, nodes),
-        "wireshark_filter": wireshark_filter(session, entries),
     }
 
 
@@ -310,11 +323,11 @@ def entry_lines(entries: Sequence[TimelineEntry], nodes: NodeTable) -> orjson.Fr
 
 def _middle(protocol: str, flow: Flow, nodes: NodeTable) -> str:
     """The members of an entry that are the same for all of a protocol and flow."""
-    record = {
-        "protocol": protocol,
-        "src": flow.src,
-        "dst": flow.dst,
-        "from_role": nodes.role(flow.src_ip) or None,
-        "to_role": nodes.role(flow.dst_ip) or None,
-    }
-    return orjson.dumps(record).decode()[1:-1]
+    told = _json(nodes.role(flow.src_ip)), _json(nodes.role(flow.dst_ip))
+    # Addresses and the names of protocols need no escapes.
+    return f'"protocol":"{protocol}","src":"{flow.src}","dst":"{flow.dst}","from_role":{told[0]},"to_role":{told[1]}'
+
+
+@lru_cache(maxsize=256)
+def _json(text: str) -> str:
+    return orjson.dumps(text or None).decode()
