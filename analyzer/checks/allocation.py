@@ -21,14 +21,11 @@ def asked_to_allocate(rule: Rule, evidence: Evidence) -> Result:
             expected="Local with $ for address, port and a=path",
             actual="no Local descriptor",
         )
-    dictated = [
-        f"{name} {value}"
-        for name, value, chosen in (
-            ("address", local.address, local.chooses_address),
-            ("port", local.port, local.chooses_port),
-        )
-        if value and not chosen
-    ]
+    dictated = []
+    if local.address and not local.chooses_address:
+        dictated.append(f"address {local.address}")
+    if local.port and not local.chooses_port:
+        dictated.append(f"port {local.port}")
     given = order.replied_local.path if order.replied_local is not None else ()
     if local.path and not local.chooses_path:
         dictated.append("a=path")

@@ -23,15 +23,16 @@ def judge_opener(rule: Rule, evidence: Evidence) -> Result:
     if told.opener is None:
         return not_applicable(told.opener_reason)
     parties = evidence.parties
-    tries = [
-        (connection, parties.opener(connection), evidence.first_step(connection, "SYN"))
-        for connection in (part.connection for part in evidence.connection_parts)
-    ]
-    seen = [(connection, opener, syn) for connection, opener, syn in tries if opener is not None and syn is not None]
+    seen = []
+    for part in evidence.connection_parts:
+        connection = part.connection
+        opener, syn = parties.opener(connection), evidence.first_step(connection, "SYN")
+        if opener is not None and syn is not None:
+            seen.append((connection, opener, syn))
     if not seen:
         return not_observable(
             "the begin of the TCP connection was not captured"
-            if tries
+            if evidence.connection_parts
             else "no TCP connection between the announced ends in the capture"
         )
     wrong = None

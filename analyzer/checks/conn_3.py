@@ -18,10 +18,10 @@ def judge(evidence: Evidence) -> Result:
         return not_observable(told.reason)
     exempt = evidence.mrfp_party  # TS 23.333 has it compare the session-id alone, which suits every model
     sent = [each for each in evidence.parties.sent if each.receiver is not exempt]
-    for each in sent:
-        if each.elsewhere and each.refused:
-            return _refused(evidence, each)
     differing = [each for each in sent if each.elsewhere]
+    for each in differing:
+        if each.refused:
+            return _refused(evidence, each)
     if told.model is not Model.SESSMATCH:
         for each in differing:
             if each.answered:

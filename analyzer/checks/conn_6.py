@@ -12,8 +12,8 @@ def judge(evidence: Evidence) -> Result:
     """As CONN-1, for sessions in which offer or answer has no `a=setup`."""
     parties = evidence.parties
     if parties.offerer is not None and parties.answerer is not None:
-        setups = (parties.offerer.end.setup, parties.answerer.end.setup)
-        if all(setup not in ("", "holdconn") for setup in setups):
+        unset = ("", "holdconn")
+        if parties.offerer.end.setup not in unset and parties.answerer.end.setup not in unset:
             return not_applicable("a=setup in offer and answer")
     return judge_opener(RULE, evidence)
 

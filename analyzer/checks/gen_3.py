@@ -18,7 +18,7 @@ def judge(evidence: Evidence) -> Result:
         if evidence.is_border:
             return not_applicable("a border gateway serves this leg, no MRFP")
         return not_observable("no H.248 about this session in the capture")
-    asked = [pair for pair in life.pairs if pair.request is not None and _asks(pair.request)]
+    asked = [pair for pair in life.pairs if pair.request is not None and pair.request.audit and _asks(pair.request)]
     if not asked:
         return not_applicable("no statistics were asked for")
     answered = [pair for pair in asked if pair.reply is not None and pair.error is None]
@@ -26,10 +26,12 @@ def judge(evidence: Evidence) -> Result:
         return not_observable("no reply to the question for statistics in the capture")
     packages = evidence.profile.statistics_packages
     for pair in answered:
-        told = [name for name in _statistics(pair) if name.partition("/")[0].lower() in packages]
         message = pair.transaction.reply_message
-        if told and message is not None:
-            return Result(Status.OK, frames=message.frames)
+        if message is None:
+            continue
+        for name in _statistics(pair):
+            if name.partition("/")[0].lower() in packages:
+                return Result(Status.OK, frames=message.frames)
     frames = [
         frame
         for pair in answered

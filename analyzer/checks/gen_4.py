@@ -6,6 +6,7 @@ from analyzer.checks.rule import Rule
 from analyzer.evidence import Evidence
 from analyzer.findings import Result, Severity, Status, not_applicable, not_observable
 from dissectors.h248 import Command
+from dissectors.h248.model import Property
 
 REFUSALS = range(700, 703)
 "Sieve syntax, unsupported require, too many actions (IANA registry of H.248 error codes)."
@@ -43,9 +44,14 @@ def judge(evidence: Evidence) -> Result:
 def _filters(command: Command, packages: frozenset[str]) -> bool:
     if command.media is None:
         return False
-    properties = [each for stream in command.media.streams.values() for each in stream.properties]
-    if command.media.termination_state is not None:
-        properties += command.media.termination_state.properties
+    for stream in command.media.streams.values():
+        if stream.properties and _of_package(stream.properties, packages):
+            return True
+    state = command.media.termination_state
+    return state is not None and _of_package(state.properties, packages)
+
+
+def _of_package(properties: list[Property], packages: frozenset[str]) -> bool:
     return any(each.name.partition("/")[0].lower() in packages for each in properties)
 
 

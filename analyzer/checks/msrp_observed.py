@@ -22,11 +22,9 @@ Key = Callable[[Observation], Hashable]
 
 def told(evidence: Evidence, kinds: Iterable[str], tell: Tell, alike: Key = lambda seen: seen.kind) -> Result:
     """The result of a rule about these kinds: one finding for each side and each value of `alike`."""
-    if not evidence.msrp:
-        return NO_MSRP
     observed = evidence.observed
     if not observed:
-        return OK
+        return OK if evidence.has_msrp else NO_MSRP
     groups: dict[Hashable, tuple[MsrpView, list[Observation]]] = {}
     for kind in kinds:
         for view, seen in observed.get(kind, ()):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from analyzer.checks.rule import Rule
 from analyzer.checks.sdp_setup import NO_SDP
-from analyzer.evidence import Evidence
+from analyzer.evidence import Announced, Evidence
 from analyzer.findings import OK, Finding, Result, Severity, Status
+
+_find = re.compile(rb"\na=accept-types:[ \t]*[!-~]").search
 
 
 def judge(evidence: Evidence) -> Result:
@@ -17,7 +21,7 @@ def judge(evidence: Evidence) -> Result:
     for what, announced in (("offer", offer), ("answer", answer)):
         if announced is None or not announced.end.port:
             continue
-        if not any(value.strip() for value in announced.attributes("accept-types")):
+        if not _says(announced):
             findings.append(
                 RULE.finding(
                     f"The {what} does not say which content it takes: no a=accept-types.",
@@ -27,6 +31,13 @@ def judge(evidence: Evidence) -> Result:
                 )
             )
     return Result(Status.FAILED, findings=tuple(findings)) if findings else OK
+
+
+def _says(announced: Announced) -> bool:
+    octets = announced.described.octets
+    if octets.count(b"\nm=") == 1 and _find(octets, octets.find(b"\nm=")):  # mostly; no need to find its section
+        return True
+    return bool("".join(announced.attributes("accept-types")).strip())
 
 
 RULE = Rule(

@@ -9,8 +9,8 @@ from analyzer.findings import OK, Finding, Result, Severity, Status
 
 DISCARD = 9
 "The port of an end that only connects (RFC 4145 section 4.1)."
-SINGLE = ("setup", "path", "accept-types", "max-size")
-"Attributes that can have one value."
+SINGLE = {name: b"\na=%b" % name.encode() for name in ("setup", "path", "accept-types", "max-size")}
+"Attributes that can have one value, and how their lines begin."
 
 
 def judge(evidence: Evidence) -> Result:
@@ -45,7 +45,9 @@ def _contradictions(announced: Announced) -> list[tuple[str, str]]:
         found.append((f"a=setup:{end.setup} waits for a connection", "port 9 takes none"))
     if "TLS" not in end.protocol.upper() and announced.attributes("key-mgmt"):
         found.append(("a=key-mgmt gives a key for TLS", f"the m= line has {end.protocol}"))
-    for name in SINGLE:
+    for name, begin in SINGLE.items():
+        if announced.described.octets.count(begin) < 2:
+            continue
         values = {value.strip() for value in announced.attributes(name)}
         if len(values) > 1:
             found.append((f"a={name} is there once", f"and again with another value, {len(values)} in all"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from analyzer.checks.rule import Rule
 from analyzer.checks.sdp_setup import NO_SDP
 from analyzer.evidence import Announced, Evidence
@@ -9,6 +11,9 @@ from analyzer.findings import OK, Finding, Result, Severity, Status
 from analyzer.identities import path_text
 from dissectors.errors import DecodeError
 from dissectors.msrp import parse_msrp_uri
+
+_match_plain = re.compile(r"msrps?://[A-Za-z0-9.-]+:([1-9][0-9]{0,4})/[A-Za-z0-9\-._~+=/]*;tcp").fullmatch
+"What nearly all URIs look like: they need no reading."
 
 
 def judge(evidence: Evidence) -> Result:
@@ -40,6 +45,9 @@ def _wrong(announced: Announced) -> str:
     if not announced.end.session_id:
         return "its last URI has no session-id"
     for uri in path:
+        plain = _match_plain(uri)
+        if plain is not None and int(plain[1]) <= 65535:
+            continue
         try:
             read = parse_msrp_uri(uri)
         except DecodeError as error:

@@ -23,7 +23,7 @@ def judge(evidence: Evidence) -> Result:
     if not opener:
         return not_observable("which end is the MRFP's is not known")
     time, frames = syn
-    sides = {row[2] for row in connection.rows if row[3] == "tcp" and row[4] == "SYN"}
+    sides = {row[2] for row in evidence.tcp_rows(connection) if row[4] == "SYN"}
     if len(sides) == 2:
         return Result(Status.OK, "simultaneous open", frames, time, time)
     told = [(order, role) for order in evidence.orders if (role := _role(evidence, order))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from analyzer.conversations.h248_transactions import CommandPair
-from analyzer.conversations.media import MediaEnd, announced_ends
+from analyzer.conversations.media import MediaEnd, first_end
 from analyzer.model import Message
 from dissectors.h248 import context_name
 
@@ -76,7 +76,7 @@ def describe(life: Termination, pair: CommandPair) -> bool:
         for stream_id, stream in command.media.streams.items():
             for octets, ends in ((stream.local, life.local), (stream.remote, life.remote)):
                 # Of alternatives the first is preferred (clause 7.1.8).
-                end = next(iter(announced_ends(octets)), None) if octets else None
+                end = first_end(octets) if octets else None
                 if end is not None and (end.address or end.port or end.path):
                     known = ends.get(stream_id)
                     new = _filled(end, known) if known is not None else end

@@ -58,6 +58,22 @@ def place_of(uri: str) -> Place | None:
     return (plain_address(read.host), read.port) if read.port else None
 
 
+REMEMBERED_OCTETS = 2048
+"Longer descriptions are read anew each time, lest what is remembered grow large."
+
+
+def first_end(octets: bytes) -> MediaEnd | None:
+    """The first end of a description, remembered: H.248 is read when it comes and when it is judged. Not to change."""
+    return _first_end_cached(octets) if len(octets) <= REMEMBERED_OCTETS else _first_end(octets)
+
+
+def _first_end(octets: bytes) -> MediaEnd | None:
+    return next(iter(announced_ends(octets)), None)
+
+
+_first_end_cached = lru_cache(maxsize=4096)(_first_end)
+
+
 def announced_ends(octets: bytes) -> list[MediaEnd]:
     """The ends that a session description announces, in the order of its `m=` lines.
 

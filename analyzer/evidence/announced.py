@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from analyzer.conversations.media import MediaEnd, announced_ends
+from analyzer.conversations.media import REMEMBERED_OCTETS, MediaEnd, first_end
 from analyzer.conversations.offer_answer import Described
 from analyzer.model import Message
 from dissectors.errors import DecodeError
@@ -50,11 +51,17 @@ class Announced:
     def attributes(self, name: str) -> list[str]:
         """The values of all `a=` lines of that name in the `m=` section."""
         marker = b"\na=%b" % name.encode()
-        if marker not in self.described.octets:
+        octets = self.described.octets
+        if marker not in octets:
             return []
         # Read here, since taking the whole description apart costs a hundred times as much.
-        sections = self.described.octets.split(b"\nm=")
-        section = sections[self.index + 1] if self.index + 1 < len(sections) else b""
+        start = -1
+        for _ in range(self.index + 1):
+            start = octets.find(b"\nm=", start + 1)
+            if start < 0:
+                return []
+        end = octets.find(b"\nm=", start + 1)
+        section = octets[start:end] if end >= 0 else octets[start:]
         found: list[str] = []
         for rest in section.split(marker)[1:]:
             line = rest.partition(b"\n")[0].rstrip()
@@ -90,7 +97,7 @@ class Descriptor:
     def end(self) -> MediaEnd | None:
         """The same as an announced end; None when there is no `m=` line."""
         if self._end is None:
-            self._end = next(iter(announced_ends(self.octets)), None)
+            self._end = first_end(self.octets)
         return self._end
 
     @property
@@ -113,7 +120,11 @@ class Descriptor:
 
 
 def read_descriptor(octets: bytes) -> Descriptor:
-    """Read the first session description of a Local or Remote descriptor."""
+    """Read the first session description of a Local or Remote descriptor; remembered, and so not to change."""
+    return _read_cached(octets) if len(octets) <= REMEMBERED_OCTETS else _read(octets)
+
+
+def _read(octets: bytes) -> Descriptor:
     found = Descriptor(octets)
     session_address = address = ""
     for line in octets.decode("utf-8", "surrogateescape").split("\n"):
@@ -138,3 +149,7 @@ def read_descriptor(octets: bytes) -> Descriptor:
             found.proto = words[2] if len(words) > 2 else ""
     found.address = address or session_address
     return found
+
+
+# What asks the gateway to choose is the same for every participant.
+_read_cached = lru_cache(maxsize=1024)(_read)

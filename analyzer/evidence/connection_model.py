@@ -91,8 +91,10 @@ def connection_model(
     `by_session_id_alone`: requests were accepted whose To-Path has the session-id of the receiver and another address.
     `relayed_paths`: To-Path values of more than one URI, and `AUTH` for a request to a relay.
     """
-    ends = [(name, end) for name, end in (("offer", offer), ("answer", answer)) if end is not None]
-    relay = _relay_reason(ends, relayed_paths)
+    relay = ""
+    if relayed_paths or (offer is not None and len(offer.path) > 1) or (answer is not None and len(answer.path) > 1):
+        ends = [(name, end) for name, end in (("offer", offer), ("answer", answer)) if end is not None]
+        relay = _relay_reason(ends, relayed_paths)
     if offer is None or answer is None:
         lacking = "answer" if offer is not None else "offer"
         if relay:
@@ -100,16 +102,24 @@ def connection_model(
         return ConnectionModel(None, f"no {lacking} of an MSRP stream in the capture")
     if answer.port == 0 or offer.port == 0:
         return ConnectionModel(None, "the MSRP stream was refused (port 0)")
-    opener, why = agreed_opener(offer.setup, answer.setup)
     if relay:
-        return ConnectionModel(Model.RELAY, relay, opener, why)
-    if offer.cema and answer.cema:
+        return ConnectionModel(Model.RELAY, relay, *agreed_opener(offer.setup, answer.setup))
+    return _negotiated(offer.setup, answer.setup, offer.cema, answer.cema, by_session_id_alone)
+
+
+@lru_cache(maxsize=64)
+def _negotiated(
+    offered: str, answered: str, offer_cema: bool, answer_cema: bool, by_session_id_alone: bool
+) -> ConnectionModel:
+    """The model without a relay, by `a=setup` and `a=msrp-cema` of offer and answer."""
+    opener, why = agreed_opener(offered, answered)
+    if offer_cema and answer_cema:
         return ConnectionModel(Model.CEMA, f"a=msrp-cema in offer and answer; {why}", opener, why)
-    cema = _cema_reason(offer, answer)
+    cema = _cema_reason(offer_cema, answer_cema)
     if by_session_id_alone:
         reason = f"requests are accepted whose To-Path has the receiver's session-id and another address; {cema}"
         return ConnectionModel(Model.SESSMATCH, reason, opener, why)
-    if offer.setup and answer.setup:
+    if offered and answered:
         return ConnectionModel(Model.RFC6135, f"{why}; {cema}", opener, why)
     return ConnectionModel(Model.RFC4975, f"{why}; {cema}", opener, why)
 
@@ -138,7 +148,7 @@ def _relay_reason(ends: Sequence[tuple[str, MediaEnd]], relayed_paths: Sequence[
     return ", ".join(told)
 
 
-def _cema_reason(offer: MediaEnd, answer: MediaEnd) -> str:
-    if not offer.cema and not answer.cema:
+def _cema_reason(in_offer: bool, in_answer: bool) -> str:
+    if not in_offer and not in_answer:
         return "no a=msrp-cema"
-    return f"a=msrp-cema in the {'offer' if offer.cema else 'answer'} alone"
+    return f"a=msrp-cema in the {'offer' if in_offer else 'answer'} alone"

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from analyzer.conversations.connection import Connection, ConnectionPart
+from analyzer.conversations.connection import Connection, ConnectionPart, Row
 from analyzer.conversations.h248_termination import Termination
-from analyzer.conversations.media import place_of
 from analyzer.conversations.offer_answer import Described, Exchange
 from analyzer.conversations.sip_call import CallFacts
 from analyzer.correlate.missing import missing_h248, missing_sip, missing_tcp
@@ -23,7 +22,7 @@ from analyzer.evidence.connection_model import ConnectionModel, Party, connectio
 from analyzer.evidence.gateway import Order, orders
 from analyzer.evidence.lazy import lazy
 from analyzer.evidence.msrp import MsrpView, Seen, by_kind, views_of
-from analyzer.evidence.parties import Parties
+from analyzer.evidence.parties import Parties, path_place
 from analyzer.evidence.scope import Scope
 from analyzer.model import Message
 from analyzer.profile import Profile
@@ -62,14 +61,16 @@ class Evidence:
         """The exchange that set the MSRP stream up: accepted, else answered, else offered."""
         if self.facts is None:
             return None
-        found = [
-            each
-            for each in self.facts.exchanges
-            if any(part is not None and msrp_of(part) is not None for part in (each.offer, each.answer))
-        ]
-        answered = [each for each in found if each.answer is not None]
-        accepted = [each for each in answered if each.confirmed]
-        return next(iter(accepted or answered or found[-1:]), None)
+        answered = last = None
+        for each in self.facts.exchanges:
+            if not (_has_msrp(each.offer) or _has_msrp(each.answer)):
+                continue
+            last = each
+            if each.answer is not None:
+                if each.confirmed:
+                    return each
+                answered = answered or each
+        return answered or last
 
     @lazy
     def offer(self) -> Announced | None:
@@ -166,22 +167,29 @@ class Evidence:
     def _answer_id(self) -> str:
         return self.answer.end.session_id if self.answer is not None else ""
 
-    @property
+    @lazy
     def ours(self) -> Announced | None:
         """The SDP that the MRFC sent: the MRFP's end of the stream."""
-        return {Side.ANSWERS: self.answer, Side.OFFERS: self.offer}.get(self.side)
+        if self.side is Side.ANSWERS:
+            return self.answer
+        return self.offer if self.side is Side.OFFERS else None
 
-    @property
+    @lazy
     def theirs(self) -> Announced | None:
         """The SDP that the UE sent."""
-        return {Side.ANSWERS: self.offer, Side.OFFERS: self.answer}.get(self.side)
+        if self.side is Side.ANSWERS:
+            return self.offer
+        return self.answer if self.side is Side.OFFERS else None
 
-    @property
+    @lazy
     def is_secured(self) -> bool:
         """MSRP over TLS, as far as any description says."""
-        ends = [each.end for each in (self.offer, self.answer) if each is not None]
-        ends += [end for _, end in self.mrfp.ends()] if self.mrfp is not None and not ends else []
-        return any("TLS" in end.protocol.upper() for end in ends)
+        offer, answer, life = self.offer, self.answer, self.mrfp
+        if offer is None and answer is None:
+            return life is not None and any("TLS" in end.protocol.upper() for _, end in life.ends())
+        return (offer is not None and "TLS" in offer.end.protocol.upper()) or (
+            answer is not None and "TLS" in answer.end.protocol.upper()
+        )
 
     def announced_as(self, session_id: str) -> list[Announced]:
         """Every description of SIP that names this session-id as that of its MSRP end, in order of time."""
@@ -330,7 +338,7 @@ class Evidence:
         lost += missing_h248(self.session.terminations) + missing_tcp(self.session.connections)
         return f"packets of this session are not in the capture: {lost[0]}" if lost else ""
 
-    @property
+    @lazy
     def orders_incomplete(self) -> str:
         """Why an instruction to the MRFP may have escaped the capture, or empty when all about it is there."""
         life = self.mrfp
@@ -338,8 +346,9 @@ class Evidence:
             return "no H.248 about this session in the capture"
         if not life.added:
             return "the Add of its termination was not captured"
-        if any(pair.request is None for pair in life.pairs):
-            return "an H.248 request about its termination was not captured"
+        for pair in life.pairs:
+            if pair.request is None:
+                return "an H.248 request about its termination was not captured"
         return ""
 
     # ------------------------------------------------------------------ TCP
@@ -360,6 +369,16 @@ class Evidence:
 
     def opener(self, connection: Connection) -> str:
         """Who opened a connection: `MRFP`, `UE`, or empty where the capture does not show it."""
+        known = self._openers.get(id(connection))
+        if known is None:
+            known = self._openers[id(connection)] = self._opener(connection)
+        return known
+
+    @lazy
+    def _openers(self) -> dict[int, str]:
+        return {}
+
+    def _opener(self, connection: Connection) -> str:
         if connection.guessed:
             return ""
         flow = connection.client
@@ -374,7 +393,7 @@ class Evidence:
         ends += [end for side, end in self.mrfp.ends() if side == "local"] if self.mrfp is not None else []
         places = {(end.address, end.port) for end in ends if end.address and end.port}
         for end in ends:
-            place = place_of(end.path[0]) if end.path else None
+            place = path_place(end)
             if place is not None:
                 places.add(place)
         return places
@@ -392,7 +411,16 @@ class Evidence:
     @lazy
     def observed(self) -> dict[str, list[Seen]]:
         """What was observed of its MSRP, by kind (the table in `analyzer.conversations.msrp_facts`)."""
-        return by_kind(self.msrp)
+        for part in self.session.connections:
+            for each in part.msrp():
+                if each.observations:
+                    return by_kind(self.msrp)
+        return {}  # the rule, and nobody needs to know who is who
+
+    @lazy
+    def has_msrp(self) -> bool:
+        """Is there any MSRP to be read?"""
+        return any(part.session_indexes for part in self.session.connections)
 
     @lazy
     def parties(self) -> Parties:
@@ -424,10 +452,29 @@ class Evidence:
 
     def first_step(self, connection: Connection, word: str) -> tuple[int, tuple[int, ...]] | None:
         """Time and frames of the first TCP step of a connection: `SYN`, `SYN ACK`, `ACK, established`, ..."""
-        for time, frames, _, protocol, summary, _ in connection.rows:
-            if protocol == "tcp" and summary == word:
-                return time, frames
+        for row in self.tcp_rows(connection):
+            if row[4] == word:
+                return row[0], row[1]
         return None
+
+    def tcp_rows(self, connection: Connection) -> list[Row]:
+        """The TCP steps of a connection, in order of time: few beside the MSRP that it carried."""
+        known = self._tcp_rows.get(id(connection))
+        if known is None:
+            known = self._tcp_rows[id(connection)] = [row for row in connection.rows if row[3] == "tcp"]
+        return known
+
+    @lazy
+    def _tcp_rows(self) -> dict[int, list[Row]]:
+        return {}
+
+
+def _has_msrp(described: Described | None) -> bool:
+    if described is not None:
+        for end in described.ends:
+            if end.is_msrp:
+                return True
+    return False
 
 
 def _ids(life: Termination, side: str) -> set[str]:

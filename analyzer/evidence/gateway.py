@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from analyzer.conversations.h248_termination import Termination
 from analyzer.conversations.h248_transactions import CommandPair
@@ -27,6 +27,8 @@ class Order:
     remote: Descriptor | None
     replied_local: Descriptor | None
     replied_remote: Descriptor | None
+    _events: list[Event] | None = field(default=None, repr=False)
+    _signals: list[Signal] | None = field(default=None, repr=False)
 
     @property
     def executed(self) -> bool:
@@ -64,18 +66,22 @@ class Order:
 
     def events(self) -> list[Event]:
         """Events asked for, embedded ones included."""
-        command = self.pair.request
-        return list(_events(command.events)) if command is not None and command.events is not None else []
+        if self._events is None:
+            command = self.pair.request
+            asked = command.events if command is not None else None
+            self._events = list(_events(asked)) if asked is not None else []
+        return self._events
 
     def signals(self) -> list[Signal]:
         """Signals asked for, those in lists and those embedded in events included."""
-        command = self.pair.request
-        if command is None:
-            return []
-        found = list(_signals(command.signals or []))
-        for event in self.events():
-            found.extend(_signals(event.embedded_signals or []))
-        return found
+        if self._signals is None:
+            command = self.pair.request
+            found = list(_signals(command.signals)) if command is not None and command.signals else []
+            for event in self.events():
+                if event.embedded_signals:
+                    found.extend(_signals(event.embedded_signals))
+            self._signals = found
+        return self._signals
 
 
 def _events(descriptor: EventsDescriptor) -> Iterator[Event]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import NamedTuple, cast
 
 from analyzer.conversations.connection import Connection, MsrpSession
 from analyzer.conversations.media import MediaEnd, Place, place_of
@@ -51,7 +52,8 @@ def path_place(end: MediaEnd) -> Place | None:
         return None
     first = end.path[0]
     # Mostly it repeats `c=` and `m=`; that is seen without reading the URI.
-    return (end.address, end.port) if f"://{end.address}:{end.port}/" in first else place_of(first)
+    told = lines_place(end)
+    return told if told is not None and f"://{told[0]}:{told[1]}/" in first else place_of(first)
 
 
 @dataclass(slots=True)
@@ -79,8 +81,7 @@ class PartyEnd:
         return self.hops[0].frames
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(NamedTuple):
     """Offer and answer as they passed between the same two nodes."""
 
     offer: Announced
@@ -90,8 +91,7 @@ class Hop:
         return self.offer if party is Party.OFFERER else self.answer
 
 
-@dataclass(frozen=True, slots=True)
-class SentTo:
+class SentTo(NamedTuple):
     """A To-Path value that requests to one party had, where they came in at the party itself."""
 
     receiver: Party
@@ -136,6 +136,7 @@ class Parties:
 
     def __init__(self, session: Session, first: Exchange | None, connection: Connection | None) -> None:
         self._session = session
+        self._spoken = [(part, each) for part in session.connections for each in part.msrp()]
         self._openers: dict[int, Party | None] = {}
         self._hop_of: dict[tuple[int, Party], Hop | None] = {}
         self.exchange = _in_force(session, first, connection)
@@ -186,8 +187,12 @@ class Parties:
         if self.offerer is None or self.answerer is None:
             return []
         answers = {_hop(each.message.flow): each for each in self.answerer.hops}
-        pairs = [(offer, answers.get(_hop(offer.message.flow))) for offer in self.offerer.hops]
-        return [Hop(offer, answer) for offer, answer in pairs if answer is not None]
+        found = []
+        for offer in self.offerer.hops:
+            answer = answers.get(_hop(offer.message.flow))
+            if answer is not None:
+                found.append(Hop(offer, answer))
+        return found
 
     def hop(self, connection: Connection, opener: Party) -> Hop | None:
         """The hop whose descriptions a connection follows; None where that is not sure.
@@ -212,10 +217,7 @@ class Parties:
         return None
 
     def _msrp(self, connection: Connection) -> list[MsrpSession]:
-        for part in self._session.connections:
-            if part.connection is connection:
-                return part.msrp()
-        return []
+        return [each for part, each in self._spoken if part.connection is connection]
 
     def _client(self, msrp: MsrpSession) -> Party | None:
         """Whose session-id the client of a connection uses."""
@@ -238,17 +240,19 @@ class Parties:
         found: list[SentTo] = []
         if self.offerer is None or self.answerer is None:
             return found
-        for part in self._session.connections:
-            connection = part.connection
-            for msrp in part.msrp():
-                client = self._client(msrp)
-                if client is None:
-                    continue
-                for direction, receiver in ((0, client.other), (1, client)):
-                    paths = msrp.ways[direction].request_paths
-                    side = self.side(receiver)
-                    if paths and side is not None and _comes_in(side, connection, direction):
-                        found.extend(_sent(side, msrp, direction, *each) for each in paths)
+        for part, msrp in self._spoken:
+            client = self._client(msrp)
+            if client is None:
+                continue
+            to_server, to_client = msrp.ways
+            for direction, receiver, paths in (
+                (0, client.other, to_server.request_paths),
+                (1, client, to_client.request_paths),
+            ):
+                side = self.side(receiver)
+                if paths and side is not None and _comes_in(side, part.connection, direction):
+                    for to_path, frame in paths:
+                        found.append(_sent(side, msrp, direction, to_path, frame))
         return found
 
     def paths_of_sender(self, receiver: Party) -> Iterator[tuple[str, int]]:
@@ -271,10 +275,11 @@ class Parties:
     def relayed_paths(self) -> list[str]:
         """To-Path values of several URIs; `AUTH` where a client authorised itself at a relay (RFC 4976 section 5)."""
         found: list[str] = []
-        for part in self._session.connections:
-            for msrp in part.msrp():
-                for way in msrp.ways:
-                    found.extend(path for path, _ in way.request_paths if " " in path)
+        for _, msrp in self._spoken:
+            for way in msrp.ways:
+                for path, _ in way.request_paths:
+                    if " " in path:
+                        found.append(path)
         if self.auth_frames:
             found.append("AUTH")
         return found
@@ -283,11 +288,14 @@ class Parties:
     def auth_frames(self) -> tuple[int, ...]:
         """Frames of AUTH requests."""
         frames: list[int] = []
-        for part in self._session.connections:
-            # A client authorises itself before anything else; no need to read thousands of rows.
-            if not any(
-                each.requests and not (each.client_session_id and each.server_session_id) for each in part.msrp()
-            ):
+        # A client authorises itself before anything else; no need to read thousands of rows.
+        unnamed = [
+            id(part)
+            for part, each in self._spoken
+            if each.requests and not (each.client_session_id and each.server_session_id)
+        ]
+        for part in self._session.connections if unnamed else ():
+            if id(part) not in unnamed:
                 continue
             for row in part.connection.rows:
                 if row[5] in part.session_indexes and row[3] == "msrp" and row[4].startswith("AUTH"):
@@ -302,7 +310,10 @@ class Parties:
         found: list[Crossing] = []
         if self.offerer is None or self.answerer is None:
             return found
-        for side, taker in ((self.offerer, self.answerer), (self.answerer, self.offerer)):
+        one, other = self.offerer, self.answerer
+        if len(one.hops) == len(other.hops) == 1 and not self._session.other_legs:
+            return found
+        for side, taker in ((one, other), (other, one)):
             for before, after in zip(side.hops, side.hops[1:], strict=False):
                 frames = (*before.frames, *after.frames)
                 found.append(Crossing(side.party, before.end, after.end, frames, taker.end))
@@ -313,7 +324,10 @@ class Parties:
     @property
     def earlier_than(self) -> str:
         """The session of another leg that comes behind this one: there the two are compared."""
-        return next((leg.session_id for leg in self._session.other_legs if self._comes_before(leg)), "")
+        for leg in self._session.other_legs:
+            if self._comes_before(leg):
+                return leg.session_id
+        return ""
 
     def _comes_before(self, leg: LegMedia) -> bool:
         return leg.offer is not None and self.offerer is not None and leg.offer.time > self.offerer.own.time
@@ -374,9 +388,12 @@ def _side(party: Party, first: Described | None, copies: list[Described]) -> Par
         side = PartyEnd(party, [alone] if alone is not None else [])
     if not side.hops:
         return None
-    # Where no node changed the description, its copies share one reading.
-    for end in {id(each.end): each.end for each in side.hops}.values():
-        side.places |= _places(end)
+    read: MediaEnd | None = None
+    for hop in side.hops:
+        # Where no node changed the description, its copies share one reading.
+        if hop.end is not read:
+            read = hop.end
+            side.places |= _places(read)
     side.addresses = {address for address, _ in side.places}
     return side
 
@@ -387,8 +404,11 @@ def _hop(flow: Flow) -> frozenset[str]:
 
 def _places(end: MediaEnd) -> set[Place]:
     """Of `c=`/`m=` and of every entry of `a=path`."""
-    places = [lines_place(end), path_place(end), *map(place_of, end.path[1:])]
-    return {place for place in places if place is not None}
+    places = {lines_place(end), path_place(end)}
+    if len(end.path) > 1:
+        places.update(map(place_of, end.path[1:]))
+    places.discard(None)
+    return cast(set[Place], places)
 
 
 def _when(each: Described) -> tuple[int, tuple[int, ...]]:
@@ -397,8 +417,8 @@ def _when(each: Described) -> tuple[int, tuple[int, ...]]:
 
 def _own_addresses(end: MediaEnd) -> set[str]:
     """Where a party is itself, without the relays before it."""
-    found = {end.address} - {""} if len(end.path) < 2 else set()
-    last = place_of(end.path[-1]) if end.path else None
+    found = {end.address} if end.address and len(end.path) < 2 else set()
+    last = path_place(end) if len(end.path) == 1 else place_of(end.path[-1]) if end.path else None
     return found | {last[0]} if last is not None else found
 
 

@@ -34,8 +34,9 @@ def is_failure_event(event: Event, wanted: frozenset[str], profile: Profile) -> 
 
 def start_wanted(order: Order, profile: Profile) -> bool:
     """Does a command tell the MRFP to open TCP: by a signal, or package-less by `a=setup:active` in Local?"""
-    if any(signal.name.lower() in profile.start_tcp for signal in order.signals()):
-        return True
+    for signal in order.signals():
+        if signal.name.lower() in profile.start_tcp:
+            return True
     return order.local is not None and order.local.setup == "active"
 
 

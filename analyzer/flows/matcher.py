@@ -19,15 +19,17 @@ def match(flow: Flow, results: Mapping[str, Result], scope: Scope) -> tuple[list
     late: dict[str, Result] = {}
     for step, followers in flow.followers:
         rule = step.rule
-        result = results.get(rule.code) or NOT_SELECTED
-        if followers and result.end and result.status is Status.OK:
+        code = rule.code
+        result = results.get(code) or NOT_SELECTED
+        status, reason, frames, _, end, findings = result
+        if end and followers and status is Status.OK:
             overtaking = _overtaking(result, followers, results)
             if overtaking is not None:
-                result = late[rule.code] = _late(flow, step, result, overtaking, results[overtaking.id], scope)
-        frames = result.findings[0].frames if result.findings else result.frames
-        steps.append(
-            StepResult(rule.code, rule.clause, result.status, frames, result.reason, step.what, rule.interfaces)
-        )
+                result = late[code] = _late(flow, step, result, overtaking, results[overtaking.id], scope)
+                status, reason, frames, _, _, findings = result
+        if findings:
+            frames = findings[0].frames
+        steps.append(StepResult(code, rule.clause, status, frames, reason, step.what, rule.interfaces))
     return steps, late
 
 
