@@ -28,7 +28,6 @@ from replay.events import (
     Secure,
     Secured,
     SecureFailed,
-    Send,
     Unlisten,
 )
 from replay.mrfp.answers import is_wanted, response
@@ -288,6 +287,11 @@ class Connections:
                 self._legs[leg].inbound.receive(piece)
             if line.end_reason or line.number not in self._lines:
                 return
+        if reader.answered:
+            if line.leg is not None:
+                for tid in reader.answered:
+                    line.leg.has_answered(tid)
+            reader.answered.clear()
         if reader.error:
             self._node.note("msrp unreadable", connection=line.number, why=reader.error)
             line.end_reason = "unreadable"
@@ -308,7 +312,7 @@ class Connections:
             code = 481 if leg is None else 506
             line.is_refusing = True
             if is_wanted(message, code):
-                self._node.wishes.append(Send(line.number, response(message, code)))
+                self._node.send(line.number, response(message, code))
             return None
         self._node.agenda.drop(("bind", line))
         leg.bind(line)

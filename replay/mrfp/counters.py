@@ -29,12 +29,12 @@ class Counters:
                 self.chunks_received += 1
                 self.messages_received += piece.flag == "$"
 
-    def count_sent(self, piece: Piece) -> None:
-        """A piece of a message is sent to the participant."""
-        if piece.body is not None:
-            self.octets_sent += len(piece.body)
-            self.chunks_sent += 1
-            self.messages_sent += piece.flag == "$"
+    def count_sent(self, octets: int, is_last: bool) -> None:
+        """A chunk of so many octets is sent to the participant, perhaps the last of its message."""
+        self.octets_sent += octets
+        self.chunks_sent += 1
+        if is_last:
+            self.messages_sent += 1
 
     def add(self, other: Counters) -> None:
         """Add what others counted."""

@@ -172,7 +172,7 @@ class Inbound:
             self._node.note("msrp message dropped by the filter", termination=leg.name)
             recipients = []
             passing.is_private = passing.wants_success = False
-        passing.recipients = [(each, self._node.draw_id()) for each in recipients]
+        passing.recipients = list(zip(recipients, self._node.draw_ids(len(recipients)), strict=True))
         return True
 
     def _close_chunk(self, passing: Passing, piece: Piece) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from replay.events import Close, Endpoint, Pause, Resume, Send
+from replay.events import Close, Endpoint, Pause, Resume
 from replay.mrfp.counters import Counters
 from replay.mrfp.envelope import comparable
 from replay.mrfp.node import Node
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 MAX_AWAITED = 20_000
 "Requests to one participant without a response; who answers none of so many is gone."
+
+Awaited = tuple[float, Passing | None]
+"""When the response to a request is overdue, and the message that the request is about."""
 
 
 class Leg:
@@ -61,7 +64,7 @@ class Leg:
         self.send_head = b""
         self.paths = b""
         self.counters = Counters()
-        self._awaited: dict[bytes, tuple[float, Passing | None]] = {}
+        self._awaited: dict[bytes, Awaited] = {}
         self._is_congested = False
         self._queue: deque[bytes] = deque()
         self.queued = 0
@@ -117,8 +120,8 @@ class Leg:
     def greet(self) -> None:
         """The active side's first request, without content: it binds the connection (RFC 4975 section 5.4)."""
         tid = self.node.draw_id()
-        self.await_response(tid, None)
         self.transmit(b"".join((b"MSRP ", tid, self.send_head, self.node.draw_id(), b"\r\n-------", tid, b"$\r\n")))
+        self.await_response(tid, (self.node.now + self.node.config.limits.response, None))
 
     def drop(self, why: str) -> None:
         """Close the participant's connection, for a reason that is noted; the controller is told of its end."""
@@ -139,7 +142,7 @@ class Leg:
         if line is None:
             return
         if not self._is_congested:
-            self.node.wishes.append(Send(line.number, data))
+            self.node.send(line.number, data)
             return
         limits = self.node.config.limits
         self._queue.append(data)
@@ -161,7 +164,7 @@ class Leg:
         self._is_congested = False
         self.node.agenda.drop(("stalled", self))
         if self._queue and self.line is not None:
-            self.node.wishes.append(Send(self.line.number, b"".join(self._queue)))
+            self.node.send(self.line.number, b"".join(self._queue))
         self._queue.clear()
         self.queued = 0
         self._unthrottle()
@@ -186,15 +189,18 @@ class Leg:
 
     # ------------------------------------------------------------------ responses
 
-    def await_response(self, tid: bytes, passing: Passing | None) -> None:
-        """A request was sent that is to be answered within 30 s (RFC 4975 section 7.1.1)."""
-        deadline = self.node.now + self.node.config.limits.response
+    def await_response(self, tid: bytes, awaited: Awaited) -> None:
+        """A request was sent that is to be answered in time (RFC 4975 section 7.1.1: 30 s)."""
         if not self._awaited:
-            self.node.agenda.put(("awaited", self), deadline)
+            self.node.agenda.put(("awaited", self), awaited[0])
         elif len(self._awaited) >= MAX_AWAITED:
             self.drop("answers no request")
             return
-        self._awaited[tid] = (deadline, passing)
+        self._awaited[tid] = awaited
+
+    def has_answered(self, tid: bytes) -> None:
+        """A request was answered with 200."""
+        self._awaited.pop(tid, None)
 
     def take_awaited(self, tid: str) -> tuple[bool, Passing | None]:
         """The response came: whether it was waited for, and the message that it is about."""

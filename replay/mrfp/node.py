@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from replay.agenda import Agenda
-from replay.events import Note, Wish
+from replay.events import Note, Send, Wish
 from replay.mrfp.config import MrfpConfig
 
-_POOL = 4096
+_POOL = 256
+"Ids that are drawn together."
 
 
 class Node:
@@ -21,28 +22,48 @@ class Node:
         self.wishes: list[Wish] = []
         "What the event at hand gives; parts append to it."
         self.agenda = Agenda(f"{config.name} media")
-        self._pool = b""
-        self._next_id = 0
+        self.octets: dict[int, list[bytes]] = {}
+        "What the event at hand sends on each connection; it goes out in one piece, before what else is wished for."
+        self._ids: list[bytes] = []
         self._next_connection = 1
 
     def note(self, what: str, **details: str | int | float) -> None:
         """A line for the log."""
         self.wishes.append(Note(what, details))
 
+    def send(self, connection: int, data: bytes) -> None:
+        """Send octets on a connection."""
+        waiting = self.octets.get(connection)
+        if waiting is None:
+            self.octets[connection] = [data]
+        else:
+            waiting.append(data)
+
     def take_wishes(self) -> list[Wish]:
         """Everything that was wished for since the last time."""
-        wishes = self.wishes + self.agenda.wishes()
+        wishes: list[Wish] = [
+            Send(connection, parts[0] if len(parts) == 1 else b"".join(parts))
+            for connection, parts in self.octets.items()
+        ]
+        wishes += self.wishes
+        wishes += self.agenda.wishes()
+        self.octets.clear()
         self.wishes.clear()
         return wishes
 
+    def draw_ids(self, count: int) -> list[bytes]:
+        """So many times sixteen hexadecimal digits, each 64 bits by chance (RFC 4975 section 7.1)."""
+        ids = self._ids
+        while len(ids) < count:
+            digits = self.config.random(8 * _POOL).hex().encode()
+            ids += [digits[at : at + 16] for at in range(0, 16 * _POOL, 16)]
+        drawn = ids[-count:] if count else []
+        del ids[len(ids) - count :]
+        return drawn
+
     def draw_id(self) -> bytes:
-        """Sixteen hexadecimal digits, 64 bits by chance (RFC 4975 section 7.1)."""
-        at = self._next_id
-        if at >= len(self._pool):
-            self._pool = self.config.random(_POOL // 2).hex().encode()
-            at = 0
-        self._next_id = at + 16
-        return self._pool[at : at + 16]
+        """Sixteen hexadecimal digits, 64 bits by chance."""
+        return self.draw_ids(1)[0]
 
     def draw_number(self, below: int) -> int:
         """A number by chance."""

@@ -73,26 +73,32 @@ class Passing:
         return self.stretches[0] == (1, self.total)
 
     def forward(self, node: Node, piece: Piece) -> None:
-        """Send a piece to all recipients as a chunk of its own."""
+        """Send a piece to all recipients as a chunk of its own. The loop is what a conference spends its time with."""
+        recipients = self.recipients
+        if not recipients:
+            return
         body = piece.body
         tail = _tail(node, piece)
         end = b"%b\r\n" % piece.flag.encode()
-        awaits = not piece.message.failure_report or piece.message.failure_report == "yes"
+        awaits = piece.message.failure_report in ("", "yes")
+        awaited = (node.now + node.config.limits.response, self)
         is_risky = body is not None and b"-------" in body
+        size, is_last = len(body or b""), piece.flag == "$"
+        sender = self.sender
         gone = False
-        for leg, message_id in self.recipients:
+        for (leg, message_id), tid in zip(recipients, node.draw_ids(len(recipients)), strict=True):
             if not leg.is_ready:
                 gone = True
                 continue
-            tid = node.draw_id()
             while is_risky and body is not None and b"-------" + tid in body:
                 tid = node.draw_id()
+            if body is not None:
+                leg.counters.count_sent(size, is_last)
+            leg.transmit(b"".join((b"MSRP ", tid, leg.send_head, message_id, tail, tid, end)), sender)
             if awaits:
-                leg.await_response(tid, self)
-            leg.counters.count_sent(piece)
-            leg.transmit(b"".join((b"MSRP ", tid, leg.send_head, message_id, tail, tid, end)), self.sender)
+                leg.await_response(tid, awaited)
         if gone:
-            self.recipients = [each for each in self.recipients if each[0].is_ready]
+            self.recipients = [each for each in recipients if each[0].is_ready]
 
     def abort(self, node: Node, only: Leg | None = None) -> None:
         """Tell recipients, or one of them, that the rest will not come (RFC 4975 section 7.1: flag `#`)."""

@@ -8,6 +8,7 @@ to trust, so nothing behind them can be told (RFC 4975 section 9).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from dissectors.errors import DecodeError
@@ -15,6 +16,11 @@ from dissectors.msrp import MsrpMessage
 from dissectors.msrp.codec import find_end_line, match_usual
 from dissectors.msrp.message import START_LINE, parse_head
 
+# The response that nearly every request gets, to a transaction id of ours. RFC 4975 section 7.2.
+_USUAL_RESPONSE = re.compile(
+    rb"MSRP ([0-9a-f]{16}) 200(?: [^\r\n]{0,80}+)?\r\n"
+    rb"To-Path: [^\r\n]{1,2048}+\r\nFrom-Path: [^\r\n]{1,2048}+\r\n-------\1\$\r\n"
+)
 PIECE = 16_384
 "Octets of a chunk without an end that are handed out together."
 
@@ -39,10 +45,23 @@ class Piece:
 class PieceReader:
     """Octets in, pieces out; `error` says why nothing more can be read."""
 
-    __slots__ = ("_buffer", "_marker", "_max_head", "_message", "_next", "_opens", "_searched", "_skip", "error")
+    __slots__ = (
+        "_buffer",
+        "_marker",
+        "_max_head",
+        "_message",
+        "_next",
+        "_opens",
+        "_searched",
+        "_skip",
+        "answered",
+        "error",
+    )
 
     def __init__(self, max_head: int) -> None:
         self.error = ""
+        self.answered: list[bytes] = []
+        "Transaction ids of requests that were answered with 200; who reads them takes them out."
         self._max_head = max_head
         self._buffer = bytearray()  # an unfinished head, or the octets of a body not handed out
         self._searched = 0  # octets of the buffer in which there is nothing to find
@@ -84,9 +103,15 @@ class PieceReader:
             self._buffer.clear()
 
     def _read(self, data: bytes, out: list[Piece]) -> None:
-        text = data.decode("latin-1")
+        text = ""
         at, size = 0, len(data)
         while at < size and not self.error:
+            answer = _USUAL_RESPONSE.match(data, at)
+            if answer is not None:
+                self.answered.append(answer[1])
+                at = answer.end()
+                continue
+            text = text or data.decode("latin-1")
             usual = match_usual(data, text, at, size)
             if usual is None:
                 at = self._read_unusual(data, at, out)
