@@ -124,6 +124,7 @@ class Segments(NamedTuple):
         columns.table[Field.SEQ] = seq
         columns.table[Field.ACK] = ack
         columns.table[Field.FLAGS] = flags
+        columns.table[Field.FLOW] = self.flow.view(np.int64) & -2 | (self.sender < self.receiver)
         return columns
 
 

@@ -56,6 +56,8 @@ class Rows:
     more_frames: dict[int, tuple[int, ...]] = field(default_factory=dict)
     "Row index -> all frames of a payload that came in several IP fragments, ascending; `frame` is one of them."
 
+    columns: Columns | None = None
+    "The same as columns, without the accounts."
     copies: dict[int, int] = field(default_factory=dict)
     "Frame of a packet counted as duplicate -> frame of the row, of this or a neighbouring `Rows`, that it repeats."
 
@@ -78,6 +80,8 @@ class Field(IntEnum):
     MISSING = 9
     MARK = 10
     "Hash of what two copies of one packet share, see `duplicates`."
+    FLOW = 11
+    "Hash of a TCP connection, its last bit that of the direction; 0 for others."
 
 
 class Columns:
@@ -183,6 +187,7 @@ class Columns:
             account=account,
             more_frames=more,
             copies=copies,
+            columns=self,
         )
 
 

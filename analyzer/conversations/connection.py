@@ -67,6 +67,12 @@ class MsrpSession:
             self.unlisted,
         )
 
+    def turn(self) -> None:
+        """Exchange the roles."""
+        self.client_session_id, self.server_session_id = self.server_session_id, self.client_session_id
+        self.ways = self.ways[1], self.ways[0]
+        self.observations = [each._replace(direction=1 - each.direction) for each in self.observations]
+
     @classmethod
     def from_wire(cls, wire: tuple[Any, ...]) -> MsrpSession:
         """The inverse of `to_wire`."""
@@ -186,6 +192,16 @@ class Connection:
                 self._rows_of.setdefault(row[5], []).append(position)
         positions = [position for index in (-1, *wanted) for position in self._rows_of.get(index, ())]
         return [self.rows[position] for position in sorted(positions)]
+
+    def turn(self) -> None:
+        """Exchange the roles: the server was taken for the client."""
+        self.client, self.server = self.server, self.client
+        self._rows = [(*row[:2], 1 - row[2], *row[3:]) for row in self.rows]
+        self.gap_places = [(1 - way, time, octets) for way, time, octets in self.gap_places]
+        for session in self.sessions:
+            session.turn()
+        if self.transcript is not None:
+            self.transcript.turn()
 
     def to_wire(self) -> tuple[object, ...]:
         """As plain tuples that `marshal` can carry between processes of one run."""

@@ -27,8 +27,8 @@ message that it is about, which is the first of its frames where there are sever
 | report-answered    | a response to a REPORT, which has none (7.1.2)                  | status, message_id            |
 | error-response     | a response of 4xx or 5xx (10)                                   | status, comment, method,      |
 |                    |                                                                 | message_id                    |
-| no-success-report  | asked for, and none came in 30 s (7.1.2); a weak sign, since    | message_id, octets, waited    |
-|                    | nothing says when it must come                                  |                               |
+| no-success-report  | asked for, and none came in 30 s (7.1.2); a weak sign, since    | message_id, octets, waited,   |
+|                    | nothing says when it must come; `after`: how late one came      | after                         |
 | report-unasked     | a success REPORT that the SEND did not ask for                  | message_id, status            |
 | report-unknown     | a REPORT about a Message-ID that was not sent                   | message_id, status            |
 | report-range       | a REPORT about octets beyond the end of the message             | message_id, end, octets       |

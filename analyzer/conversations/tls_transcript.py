@@ -62,6 +62,12 @@ class TlsTranscript:
         if not self.left_out[direction]:
             self.pieces.append((direction, time, frame, size, None))
 
+    def turn(self) -> None:
+        """Exchange the directions: they were taken for each other."""
+        self.pieces = [(1 - direction, *rest) for direction, *rest in self.pieces]  # type: ignore[misc]
+        self.sizes.reverse()
+        self.left_out.reverse()
+
     def to_wire(self) -> tuple[object, ...]:
         """As plain values that `marshal` can carry; the fields in their order."""
         return self.pieces, self.sizes, self.left_out

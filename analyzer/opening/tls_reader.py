@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analyzer.conversations.connection import Connection
 from analyzer.conversations.msrp_exchange import MsrpExchange
+from analyzer.conversations.msrp_watch import Ending
 from analyzer.conversations.tls_facts import TlsFacts, TlsMoment
 from analyzer.opening.records import Places
 from dissectors.framing import Framed
@@ -37,6 +38,8 @@ class TlsReader:
         self._unopened = [0, 0]
         self._rows = connection.rows_to_change()
         self._exchange: MsrpExchange | None = None
+        self._lost = [connection.guessed, connection.guessed]
+        "Octets of this direction are missing: what they were is not known."
         self._facts = TlsFacts()
         self.plain: list[tuple[int, int, bytes]] = []
         "What was decrypted, where it is to be kept: direction, time, octets."
@@ -61,6 +64,7 @@ class TlsReader:
         for direction, time, frame, size, data in transcript.pieces:
             self._places[direction].add(size, (frame,), time)
             if data is None:
+                self._lose(direction)
                 self._take(observer.receive_gap(direction, size))
             else:
                 self._take(observer.receive_data(direction, data))
@@ -148,6 +152,7 @@ class TlsReader:
             self._unopened[direction] = unopened
             self._plain[direction].add(1, frames, time)
             self._messages(direction, decoder.receive_gap(1))
+            self._lose(direction)
         self._plain[direction].add(len(event.data), frames, time)
         if self._keep_plain:
             self.plain.append((direction, time, event.data))
@@ -158,15 +163,40 @@ class TlsReader:
         for framed in found:
             message = framed.message
             if message is None:
+                self._lose(direction)
                 continue
             if self._exchange is None:
                 self._exchange = MsrpExchange(self._connection)
                 self._connection.protocol = "msrp"
+                for way in (0, 1):
+                    if self._lost[way]:
+                        self._exchange.lose(way)
             time = plain.time_of(framed.start, framed.end)
             self._exchange.add(message, direction, time, plain.frames_of(framed.start, framed.end))
             self.messages += 1
+
+    def _lose(self, direction: int) -> None:
+        self._lost[direction] = True
+        if self._exchange is not None:
+            self._exchange.lose(direction)
 
     def _end(self) -> None:
         for direction, decoder in enumerate(self._decoders):
             if decoder is not None:
                 self._messages(direction, decoder.receive_eof())
+        if self._exchange is not None:
+            self._exchange.finish(self._ending())
+
+    def _ending(self) -> Ending:
+        """How the connection went out, as far as it was kept."""
+        connection, transcript = self._connection, self._connection.transcript
+        assert transcript is not None
+        heard = [0, 0]
+        for direction, time, *_ in transcript.pieces:
+            heard[direction] = max(heard[direction], time)
+        steps = [(row[0], row[2], row[4]) for row in connection.rows if row[3] == "tcp"]
+        ends = [time for time, _, what in steps if what in ("FIN", "RST")]
+        finished = tuple(any(what == "FIN" and way == each for _, way, what in steps) for each in (0, 1))
+        kept = not any(transcript.left_out)
+        last = max(heard) if not kept else connection.last
+        return Ending(last, min(ends, default=None), (heard[0], heard[1]), (kept and finished[0], kept and finished[1]))

@@ -11,8 +11,10 @@ from typing import Any
 
 from analyzer.capture.blocks import PacketBlock
 from analyzer.capture.rows import Rows
+from analyzer.capture.runs import Runs, runs_of
 from analyzer.capture.select import Selector
 from analyzer.conversations.connection import Connection
+from analyzer.conversations.msrp_columns import Scan, scan_msrp
 from analyzer.conversations.tls_transcript import HANDSHAKE_OCTETS, TlsRoom
 from analyzer.model import Coverage, Message, Undecoded
 from analyzer.streams.speakers import datagram_protocol
@@ -90,7 +92,12 @@ class Lane:
         self.coverage.ignored.update(rows.account)
         if rows.time:
             self.now = max(self.now, rows.time[-1])
+        runs = runs_of(rows.columns) if rows.columns is not None else Runs(place=[0] * len(rows), stop=[0])
+        scan = Scan()
+        if runs.columns is not None:
+            scan = scan_msrp(data, *runs.columns)
         columns = zip(
+            runs.place,
             rows.frame,
             rows.time,
             rows.transport,
@@ -108,8 +115,22 @@ class Lane:
             self._copies.update(rows.copies)
         # Datagrams that came in fragments know all their frames; TCP knows the completing one only.
         fragmented = {rows.frame[index]: frames for index, frames in rows.more_frames.items()}
-        for frame, time, transport, addresses, ports, start, end, seq, ack, flags, missing in columns:
+        taken = bytearray(len(rows))
+        tcp, stops = self._tcp, runs.stop
+        for place, frame, time, transport, addresses, ports, start, end, seq, ack, flags, missing in columns:
             if transport == 6:
+                if taken[place]:
+                    if tcp.is_due(time):
+                        receive_events(tcp.receive_time(time))
+                    continue
+                if stops[place]:
+                    if tcp.is_due(time):
+                        receive_events(tcp.receive_time(time))
+                    stop, one, two = tcp.receive_run(rows, runs, place, stops[place])
+                    if one is not None and two is not None:
+                        taken[place:stop] = b"\1" * (stop - place)
+                        self._tcp_reader.receive_run(rows, runs, scan, place, stop, (one, two))
+                        continue
                 events = receive_segment(addresses, ports, frame, time, seq, ack, flags, data[start:end], missing)
                 if events:
                     receive_events(events)

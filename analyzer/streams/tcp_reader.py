@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
+from analyzer.capture.rows import Rows
+from analyzer.capture.runs import Runs
 from analyzer.conversations.connection import GAP_PLACES, Connection
+from analyzer.conversations.msrp_columns import Scan
 from analyzer.conversations.msrp_exchange import MsrpExchange
+from analyzer.conversations.msrp_watch import Ending
 from analyzer.conversations.tls_transcript import HANDSHAKE_OCTETS, TlsRoom, TlsTranscript
 from analyzer.model import Coverage, Gap, Undecoded
 from analyzer.streams.kms_listener import MAY_BE_KMS, KmsListener
@@ -16,6 +19,7 @@ from analyzer.streams.speakers import StreamSpeaker, stream_speaker
 from analyzer.transport.flow import Flow
 from analyzer.transport.tcp import Gap as TcpGap
 from analyzer.transport.tcp import Lifecycle, Piece, TcpConnection, TcpEvent, TcpStep, TcpStream
+from analyzer.transport.tcp_stream import SEQUENCE_MASK
 from dissectors.framing import Framed, StreamDecoder
 from dissectors.http import HttpStream
 from dissectors.msrp import MsrpStream
@@ -38,6 +42,8 @@ _OUTCOMES = {
     TcpStep.TIMEOUT: "timeout",
 }
 
+Streams = tuple[TcpStream, TcpStream]
+"The streams of side 0 and of side 1."
 Emit = Callable[[str, Flow, int, tuple[int, ...], Any], None]
 """protocol, flow, time, frames, decoded message: what a connection hands on that is not MSRP."""
 
@@ -45,41 +51,19 @@ Emit = Callable[[str, Flow, int, tuple[int, ...], Any], None]
 class _Side:
     """One direction and its decoder."""
 
-    __slots__ = ("base", "decoder", "probes")
+    __slots__ = ("base", "decoder", "is_idle", "probes")
 
     def __init__(self) -> None:
         self.decoder: StreamDecoder[Any] | None = None
         self.base = 0
         "Stream offset at which the decoder began."
         self.probes = 0
-
-
-class _MsrpTaker:
-    """One direction of MSRP: takes pieces that are one common message each, before they become events.
-
-    Whatever it leaves goes through `ConnectionReader.receive`, with the same result; this way costs a third.
-    """
-
-    __slots__ = ("_counts", "_decoder", "_direction", "_exchange")
-
-    def __init__(self, decoder: MsrpStream, exchange: MsrpExchange, direction: int, counts: Counter[str]) -> None:
-        self._decoder = decoder
-        self._exchange = exchange
-        self._direction = direction
-        self._counts = counts
-
-    def take(self, data: bytes, frame: int, time: int) -> bool:
-        """See `Taker`."""
-        glance = self._decoder.receive_glance(data)
-        if glance is None:
-            return False
-        self._exchange.add_glance(glance, self._direction, time, (frame,))
-        self._counts["msrp"] += 1
-        return True
+        self.is_idle = True
+        "MSRP: the decoder holds nothing, so whole messages can be read without it."
 
 
 class ConnectionReader:
-    """Follows one connection."""
+    """Follows one connection. Who is its client may be a wrong guess at first: that is put right when it is over."""
 
     __slots__ = ("_coverage", "_emit", "_exchange", "_kms", "_sides", "_tcp", "_tls_room", "digest", "speaker")
 
@@ -106,26 +90,79 @@ class ConnectionReader:
     def receive(self, piece: Piece) -> bool:
         """Take the next octets of one direction; False when the connection turns out to be none of ours."""
         stream = piece.stream
-        side = self._sides[stream.direction]
+        side = self._sides[stream.index]
         decoder = side.decoder
         if decoder is None:
             if self.speaker is None and not self._listen(piece, side):
                 return side.probes < PROBES
             if self.digest.transcript is not None:
                 return self._record(self.digest.transcript, piece)
-            decoder = self._begin(piece, side)
+            if self.is_other_http and not MAY_BE_KMS.match(piece.data):
+                return False
+            decoder = self._begin(piece.offset, side, stream.index)
             if decoder is None:
                 return False
-            if stream.taker is not None and stream.taker(piece.data, piece.frame, piece.time):
-                stream.released = piece.offset + len(piece.data)
-                return True
-        found = decoder.receive_data(piece.data)
-        if found:
-            self._take(found, stream, side.base)
+        if side.is_idle and isinstance(decoder, MsrpStream):
+            decoder.skip_to(piece.offset - side.base)
+        self._decode(decoder, piece.data, stream, side)
         if self._kms is not None:
             assert isinstance(decoder, HttpStream)
             return not self._kms.gives_up(decoder)
         return True
+
+    def receive_run(self, rows: Rows, runs: Runs, scan: Scan, first: int, stop: int, streams: Streams) -> None:
+        """Take the octets of a run of segments of MSRP, that TCP has taken; `streams` are those of its sides."""
+        exchange = self._exchange
+        assert exchange is not None
+        turned = streams[0].index
+        there, back = self._sides
+        if there.decoder is None or back.decoder is None:
+            self._begin_sides(rows, runs, first, stop, streams)
+        place = first
+        while place < stop:
+            usual = min(scan.until[place], stop)
+            at = -1
+            if usual > place and there.is_idle and back.is_idle:
+                message, last = scan.before[place], scan.before[usual]
+                taken = exchange.take(scan, message, last, turned)
+                self._coverage.messages["msrp"] += taken - message
+                if taken == last:
+                    place = usual
+                    continue
+                place, at = scan.segment[taken], scan.start[taken]
+            self._decode_segment(rows, runs, place, at, streams[runs.side[place]])
+            place += 1
+
+    def _begin_sides(self, rows: Rows, runs: Runs, first: int, stop: int, streams: Streams) -> None:
+        for place in range(first, stop):
+            row, stream = runs.order[place], streams[runs.side[place]]
+            side = self._sides[stream.index]
+            if side.decoder is None and rows.end[row] > rows.start[row]:
+                self._begin(_offset_of(rows.seq[row], stream), side, stream.index)
+
+    def _decode_segment(self, rows: Rows, runs: Runs, place: int, at: int, stream: TcpStream) -> None:
+        """Take the octets of one segment of a run, or its rest from `at` on."""
+        row = runs.order[place]
+        start, end = rows.start[row], rows.end[row]
+        if start == end:
+            return
+        at = max(at, start)
+        offset = _offset_of(rows.seq[row], stream)
+        side = self._sides[stream.index]
+        decoder = side.decoder
+        if side.is_idle and isinstance(decoder, MsrpStream):
+            stream.released = offset + at - start
+            decoder.skip_to(stream.released - side.base)
+        stream.mark(offset, rows.frame[row], rows.time[row])
+        assert decoder is not None
+        self._decode(decoder, rows.data[at:end], stream, side)
+
+    def _decode(self, decoder: StreamDecoder[Any], data: bytes, stream: TcpStream, side: _Side) -> None:
+        found = decoder.receive_data(data)
+        if found:
+            self._take(found, stream, side.base)
+        if isinstance(decoder, MsrpStream):
+            side.is_idle = decoder.is_idle
 
     def _listen(self, piece: Piece, side: _Side) -> bool:
         self.speaker = stream_speaker(piece.data)
@@ -136,6 +173,10 @@ class ConnectionReader:
         self._coverage.streams[self.speaker.name] += 1
         if self.speaker.name == "msrp":
             self._exchange = MsrpExchange(self.digest)
+            self._tcp.takes_runs = True
+            if self._tcp.guessed:
+                self._exchange.lose(0)
+                self._exchange.lose(1)
         elif self.speaker.name == "http":
             self._kms = KmsListener()
         elif self.speaker.name == "tls":
@@ -146,23 +187,22 @@ class ConnectionReader:
     def _record(self, transcript: TlsTranscript, piece: Piece) -> bool:
         """Keep octets of TLS; False once both directions have more than is kept."""
         stream = piece.stream
-        transcript.add(stream.direction, piece.time, piece.frame, piece.data, self._tls_room)
+        transcript.add(stream.index, piece.time, piece.frame, piece.data, self._tls_room)
         stream.released = piece.offset + len(piece.data)
         return not all(transcript.left_out)
 
-    def _begin(self, piece: Piece, side: _Side) -> StreamDecoder[Any] | None:
+    def _begin(self, offset: int, side: _Side, direction: int) -> StreamDecoder[Any] | None:
         assert self.speaker is not None
-        if self.speaker.decoder is None or (self.is_other_http and not MAY_BE_KMS.match(piece.data)):
+        if self.speaker.decoder is None:
             return None
-        decoder = side.decoder = self.speaker.decoder()
-        side.base = piece.offset
-        if self._exchange is not None and isinstance(decoder, MsrpStream):
-            stream = piece.stream
-            stream.taker = _MsrpTaker(decoder, self._exchange, stream.direction, self._coverage.messages).take
-        return decoder
+        side.decoder = self.speaker.decoder()
+        side.base = offset
+        if offset and self._exchange is not None:
+            self._exchange.lose(direction)
+        return side.decoder
 
     def _take(self, found: list[Framed[Any]], stream: TcpStream, base: int) -> None:
-        direction = stream.direction
+        direction = stream.index
         exchange = self._exchange
         for framed in found:
             start = framed.start + base
@@ -175,7 +215,7 @@ class ConnectionReader:
                 frames = stream.frames_of(start, end)
                 time = stream.time_of(start, end)
             if message is None:
-                self._undecoded(framed, frames)
+                self._undecoded(framed, frames, direction)
             elif exchange is not None:
                 exchange.add(message, direction, time, frames)
             elif self._kms is None or self._kms.wants(message):
@@ -186,9 +226,10 @@ class ConnectionReader:
         if exchange is not None:
             self._coverage.messages["msrp"] += len(found)
 
-    def _undecoded(self, framed: Framed[Any], frames: tuple[int, ...]) -> None:
+    def _undecoded(self, framed: Framed[Any], frames: tuple[int, ...], direction: int) -> None:
         if self._exchange is not None:
             self._coverage.messages["msrp"] -= 1
+            self._exchange.lose(direction)
         if framed.error is not None and not self.is_other_http:
             frame = frames[0] if frames else 0
             name = self.speaker.name if self.speaker is not None else "tcp"
@@ -198,16 +239,20 @@ class ConnectionReader:
         """Octets of one direction are not in the capture."""
         self.digest.gaps += 1
         if len(self.digest.gap_places) < GAP_PLACES:
-            self.digest.gap_places.append((gap.stream.direction, gap.time, gap.size))
-        side = self._sides[gap.stream.direction]
+            self.digest.gap_places.append((gap.stream.index, gap.time, gap.size))
+        direction = gap.stream.index
+        side = self._sides[direction]
+        if self._exchange is not None:
+            self._exchange.lose(direction)
+        if (side.decoder is not None and not self.is_other_http) or self.digest.transcript is not None:
+            flow = self.digest.server if direction else self.digest.client
+            self._coverage.add_gap(Gap(f"{flow.src} > {flow.dst}", gap.frame, gap.size))
         if self.digest.transcript is not None:
-            flow = self.digest.server if gap.stream.direction else self.digest.client
-            self._coverage.add_gap(Gap(f"{flow.src} > {flow.dst}", gap.frame, gap.size))
-            self.digest.transcript.add_gap(gap.stream.direction, gap.time, gap.frame, gap.size)
-        elif side.decoder is not None and not self.is_other_http:
-            flow = self.digest.server if gap.stream.direction else self.digest.client
-            self._coverage.add_gap(Gap(f"{flow.src} > {flow.dst}", gap.frame, gap.size))
+            self.digest.transcript.add_gap(direction, gap.time, gap.frame, gap.size)
         if side.decoder is not None:
+            if side.is_idle and isinstance(side.decoder, MsrpStream):
+                side.decoder.skip_to(gap.offset - side.base)
+            side.is_idle = False
             self._take(side.decoder.receive_gap(gap.size), gap.stream, side.base)
 
     def step(self, event: Lifecycle) -> None:
@@ -218,7 +263,8 @@ class ConnectionReader:
             digest.started = min(digest.started, event.time)
         word = _STEP_WORDS.get(event.step)
         if word is not None:
-            digest.rows.append((event.time, (event.frame,), event.direction, "tcp", word, -1))
+            direction = event.direction ^ self._tcp.streams[0].index
+            digest.rows.append((event.time, (event.frame,), direction, "tcp", word, -1))
         if event.step is TcpStep.ESTABLISHED:
             digest.established = event.time
         outcome = _OUTCOMES.get(event.step)
@@ -229,14 +275,31 @@ class ConnectionReader:
             self._end()
 
     def _end(self) -> None:
-        for stream, side in zip(self._tcp.streams, self._sides, strict=True):
+        for stream in self._tcp.streams:
+            side = self._sides[stream.index]
             if side.decoder is not None:
                 self._take(side.decoder.receive_eof(), stream, side.base)
             self.digest.packets += stream.packets
             self.digest.retransmissions += stream.retransmissions
         self.digest.guessed = self._tcp.guessed
+        if self._exchange is not None:
+            self._exchange.finish(self._ending())
         if self.digest.rows:
             self.digest.last = max(self.digest.rows, key=itemgetter(0))[0]
+        if self._tcp.streams[0].index:
+            self.digest.turn()
+
+    def _ending(self) -> Ending:
+        there, back = sorted(self._tcp.streams, key=attrgetter("index"))
+        last = max(there.time, back.time)
+        steps = [each.time for each in self._tcp.lifecycle if each.step in (TcpStep.FIN, TcpStep.RST)]
+        closing = min(steps, default=None)
+        return Ending(last, closing, (there.time, back.time), (there.finished, back.finished))
+
+
+def _offset_of(seq: int, stream: TcpStream) -> int:
+    """The stream offset of a segment that was taken; TCP stands at the end of its run already."""
+    return stream.offset - (stream.next_seq - seq & SEQUENCE_MASK)
 
 
 class TcpReader:
@@ -286,6 +349,10 @@ class TcpReader:
                 reader = readers.get(event.stream.connection)
                 if reader is not None:
                     reader.gap(event)
+
+    def receive_run(self, rows: Rows, runs: Runs, scan: Scan, first: int, stop: int, streams: Streams) -> None:
+        """Take the octets of a run of segments; see `ConnectionReader.receive_run`."""
+        self._readers[streams[0].connection].receive_run(rows, runs, scan, first, stop, streams)
 
     def _begin(self, connection: TcpConnection) -> ConnectionReader:
         there, back = connection.streams

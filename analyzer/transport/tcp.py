@@ -7,22 +7,36 @@
         ...
 
 `receive` is called once per packet. An in-order segment or a pure ACK of an undisturbed connection is dealt with right
-there; all else goes to `TcpConnection.receive`. Memory is bounded: streams cap what they hold, connections leave when
-idle or ended, and above a hard cap ended ones, then the least recently used, leave early. The last event of one
-is always END.
+there; all else goes to `TcpConnection.receive`. Many such packets of one connection can be taken at once, before the
+packets of others that come in between, by `receive_run`: nothing that `receive` does for these others depends on them
+(but for which connection leaves first when the table is full). Then their octets are for the caller to find.
+
+Memory is bounded: streams cap what they hold, connections leave when idle or ended, and above a hard cap ended ones,
+then the least recently used, leave early. The last event of one is always END.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Protocol
 
 from analyzer.transport.flow import Flow, FlowKey
 from analyzer.transport.tcp_connection import ACK, FIN, RST, SYN, TcpConnection
 from analyzer.transport.tcp_events import Gap, Lifecycle, Piece, TcpEvent, TcpState, TcpStep
-from analyzer.transport.tcp_stream import HOLE_TIME, TcpStream
+from analyzer.transport.tcp_stream import HOLE_TIME, SEQUENCE_MASK, TcpStream
 
-__all__ = ["Gap", "Lifecycle", "Piece", "TcpConnection", "TcpEvent", "TcpState", "TcpStep", "TcpStream", "TcpTable"]
+__all__ = [
+    "Gap",
+    "Lifecycle",
+    "Piece",
+    "TcpConnection",
+    "TcpEvent",
+    "TcpState",
+    "TcpStep",
+    "TcpStream",
+    "TcpTable",
+]
 
 SECOND = 1_000_000_000
 SYN_TIMEOUT = 60 * SECOND
@@ -30,6 +44,29 @@ SYN_TIMEOUT = 60 * SECOND
 CLOCK_STEP = 60 * SECOND
 "ns by which the capture time must fall back to be taken for another clock, not for shuffled packets."
 _NEVER = 1 << 63
+
+
+class SegmentRows(Protocol):
+    """Packets as lists; the names are those of `receive`."""
+
+    addresses: list[int]
+    ports: list[int]
+    time: list[int]
+    seq: list[int]
+    ack: list[int]
+    start: list[int]
+    end: list[int]
+
+
+class SegmentRuns(Protocol):
+    """The same packets by connection, in which runs were found; see `analyzer.capture.runs`."""
+
+    order: list[int]
+    side: list[int]
+    other: list[int]
+    since: list[int]
+    packets: list[int]
+    loads: tuple[list[int], list[int]]
 
 
 class TcpTable:
@@ -118,11 +155,56 @@ class TcpTable:
         size = len(payload)
         stream.offset = offset + size
         stream.next_seq = seq + size & 0xFFFFFFFF
-        taker = stream.taker
-        if taker is not None and taker(payload, frame, time):
-            stream.released = offset + size
-            return ()
         return (Piece(stream, offset, payload, frame, time),)
+
+    def receive_run(
+        self, rows: SegmentRows, runs: SegmentRuns, first: int, stop: int
+    ) -> tuple[int, TcpStream | None, TcpStream | None]:
+        """Take the packets from place `first` up to `stop` at once, which are a run or the rest of one.
+
+        Returns the place of the first packet not taken (`first`: none), and the streams of side 0 and side 1.
+        """
+        order = runs.order
+        row = order[first]
+        one = self._streams.get((rows.addresses[row], rows.ports[row]))
+        if one is None or not one.quick or not one.connection.takes_runs or rows.seq[row] != one.next_seq:
+            return first, None, None
+        two = one.peer
+        place = runs.other[first]
+        if place < stop:
+            row = order[place]
+            key = rows.addresses[row], rows.ports[row]
+            if rows.seq[row] != two.next_seq or two.flow.key != key:
+                stop = place
+        last = stop - 1
+        side = runs.side[first]
+        # The last packet of the other side stands before the stretch that the run ends with.
+        ends = (last, runs.since[last] - 1) if runs.side[last] == side else (runs.since[last] - 1, last)
+        packets = runs.packets[stop] - runs.packets[first]
+        for stream, end, which in ((one, ends[0], side), (two, ends[1], 1 - side)):
+            if end < first:
+                continue
+            row = order[end]
+            stream.packets += packets if which else stop - first - packets
+            loads = runs.loads[which]
+            stream.segments += loads[stop] - loads[first]
+            stream.time = rows.time[row]
+            stream.acks = rows.ack[row]
+            after = rows.seq[row] + rows.end[row] - rows.start[row] & SEQUENCE_MASK
+            stream.offset += after - stream.next_seq & SEQUENCE_MASK
+            stream.next_seq = after
+        return stop, *((two, one) if side else (one, two))
+
+    def is_due(self, time: int) -> bool:
+        """Must `receive_time` be called before a packet of this time is left to `receive_run`?"""
+        return time >= self._due
+
+    def receive_time(self, time: int) -> list[TcpEvent]:
+        """Judge what falls due at capture time `time`."""
+        events: list[TcpEvent] = []
+        if time >= self._due:
+            self._receive_time(time, events)
+        return events
 
     def flush(self) -> list[TcpEvent]:
         """End every connection: the capture is over."""

@@ -22,7 +22,17 @@ SYN_FRAMES = 16
 class TcpConnection:
     """One connection: two streams, its state and the steps it took."""
 
-    __slots__ = ("guessed", "ignored", "lifecycle", "number", "simultaneous", "state", "streams", "waiting")
+    __slots__ = (
+        "guessed",
+        "ignored",
+        "lifecycle",
+        "number",
+        "simultaneous",
+        "state",
+        "streams",
+        "takes_runs",
+        "waiting",
+    )
 
     def __init__(self, initiator: Flow, number: int = 0) -> None:
         self.number = number
@@ -34,6 +44,8 @@ class TcpConnection:
         "Both sides sent a SYN of their own (RFC 9293 section 3.5, figure 7)."
         self.ignored = False
         "The reader wants no octets; only the steps are followed."
+        self.takes_runs = False
+        "The reader of its octets takes them as runs; set by it."
         self.waiting = False
         "Octets of either direction are waited for."
         self.lifecycle: list[Lifecycle] = []
@@ -148,7 +160,6 @@ class TcpConnection:
     def dissolve(self) -> None:
         """Cut the references that go in rings, when nobody asks anything more: then it is freed without a collector."""
         for stream in self.streams:
-            stream.taker = None
             del stream.peer, stream.connection
         self.lifecycle.clear()
 
@@ -221,7 +232,6 @@ class TcpConnection:
         back, there = self.streams
         self.streams = (there, back)
         there.direction, back.direction = 0, 1
-        there.taker = back.taker = None  # they know the direction as it was
 
     def _establish(
         self,

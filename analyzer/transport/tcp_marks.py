@@ -52,6 +52,12 @@ class FrameMarks:
         """Say that frames of octets below `offset` are not asked for any more; setting `released` does the same."""
         self.released = offset
 
+    def mark(self, offset: int, frame: int, time: int) -> None:
+        """Note the frame that brought the octets from `offset` on."""
+        if self.released < offset:
+            self.keep_mark()
+        self.mark_start, self.mark_frame, self.mark_time = offset, frame, time
+
     def keep_mark(self) -> None:
         """Move the newest mark to the lists, because octets of its frame, or before it, may still be asked for."""
         if not self.mark_frame:

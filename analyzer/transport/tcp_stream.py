@@ -1,9 +1,9 @@
 """One direction of a TCP connection put back in order (RFC 9293 section 3.4 and 3.10.7.4), seen from between the ends.
 
-In-order segments seldom come here: `TcpTable.receive` deals with them itself, with the same slots. What comes here is
-held, cut and joined by stream offset, so that sequence numbers may wrap. The first copy of an octet to arrive wins. A
-hole is waited for until the other end has acknowledged beyond it (the octets reached it and the capture missed them)
-and some time has gone by, or until the limits below are met.
+In-order segments seldom come here: `TcpTable.receive` and `receive_run` deal with them, by the same slots. What comes
+here is held, cut and joined by stream offset, so that sequence numbers may wrap. The first copy of an octet to arrive
+wins. A hole is waited for until the other end has acknowledged beyond it (the octets reached it and the capture missed
+them) and some time has gone by, or until the limits below are met.
 
 Where SYN was not seen (yet), the first octets are held for the same time, and offset 0 is the lowest of them; until it
 is settled, offsets count from `UNSETTLED`.
@@ -12,7 +12,6 @@ is settled, offsets count from `UNSETTLED`.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from analyzer.transport.tcp_events import Gap, Piece, TcpEvent
@@ -40,9 +39,6 @@ ONE_WAY_TIME = 1_000_000_000
 HELD_OCTETS = 1 << 20
 HELD_SEGMENTS = 2048
 
-Taker = Callable[[bytes, int, int], bool]
-"""data, frame, time of an in-order piece; True when the reader took it all, so that no event is needed."""
-
 Held = tuple[int, int, int, int, bytes]
 "start and end offset, frame, time, payload (shorter than end - start when the snaplen cut it)."
 
@@ -64,6 +60,7 @@ class TcpStream(FrameMarks):
         "gaps",
         "held",
         "held_octets",
+        "index",
         "initial_seq",
         "keep_alives",
         "midstream",
@@ -81,7 +78,6 @@ class TcpStream(FrameMarks):
         "strange_streak",
         "syn_frames",
         "syn_time",
-        "taker",
         "time",
         "unsettled",
     )
@@ -92,7 +88,9 @@ class TcpStream(FrameMarks):
         super().__init__()
         self.connection = connection
         self.direction = direction
-        "0 from the initiator, 1 from the responder."
+        "0 from the initiator, 1 from the responder, as far as is known by now."
+        self.index = direction
+        "The same as first guessed; it does not change when the guess turns out to be wrong."
         self.flow = flow
         self.next_seq = -1
         "Sequence number expected next; -1 as long as the stream is not synchronised."
@@ -100,8 +98,6 @@ class TcpStream(FrameMarks):
         "Stream offset of `next_seq`."
         self.quick = False
         "In-order segments need no look at the connection: nothing held, nothing ending on either side."
-        self.taker: Taker | None = None
-        "Set by the reader of the stream, to be asked before a piece becomes an event."
         self.acks = -1
         "Its own latest acknowledgment number, which is about the stream of the other side; -1 before any."
         self.time = 0

@@ -4,7 +4,6 @@ from dissectors.msrp.assembler import JoinedMessage, MessageAssembler
 from dissectors.msrp.build import build_request, build_response, pick_transaction_id, replace_headers
 from dissectors.msrp.codec import decode_msrp, encode_msrp
 from dissectors.msrp.cpim import CpimHeader, CpimMessage, build_cpim, decode_cpim, encode_cpim
-from dissectors.msrp.glance import Glance, glance_msrp
 from dissectors.msrp.message import ByteRange, MsrpMessage, ReportStatus
 from dissectors.msrp.stream import MsrpStream
 from dissectors.msrp.uri import MsrpUri, parse_msrp_uri, session_id_of, split_path, uris_equal
@@ -13,7 +12,6 @@ __all__ = [
     "ByteRange",
     "CpimHeader",
     "CpimMessage",
-    "Glance",
     "JoinedMessage",
     "MessageAssembler",
     "MsrpMessage",
@@ -27,7 +25,6 @@ __all__ = [
     "decode_msrp",
     "encode_cpim",
     "encode_msrp",
-    "glance_msrp",
     "parse_msrp_uri",
     "pick_transaction_id",
     "replace_headers",

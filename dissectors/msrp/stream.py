@@ -21,7 +21,6 @@ from enum import IntEnum
 from dissectors.errors import DecodeError
 from dissectors.framing import Framed
 from dissectors.msrp.codec import close_body, find_end_line, match_usual
-from dissectors.msrp.glance import Glance, glance_msrp
 from dissectors.msrp.message import START_LINE, MsrpMessage, parse_head
 
 MAX_START_LINE = 1024
@@ -114,17 +113,14 @@ class MsrpStream:
         self._offset = base + at
         return out
 
-    def receive_glance(self, data: bytes) -> Glance | None:
-        """Take the next octets if they are exactly one message of the usual spelling, and return its facts.
+    @property
+    def is_idle(self) -> bool:
+        """At a message boundary, and nothing of what was received is left."""
+        return not self._state and not self._buffer
 
-        Else None, and nothing is taken: `receive_data` is to follow.
-        """
-        if self._state or self._buffer or len(data) > self.max_head:
-            return None
-        glance = glance_msrp(data)
-        if glance is not None:
-            self._offset += len(data)
-        return glance
+    def skip_to(self, offset: int) -> None:
+        """Note that the reader took whole messages himself, up to this stream offset; only when idle."""
+        self._offset = offset
 
     def receive_gap(self, size: int) -> list[Framed[MsrpMessage]]:
         """Note that `size` octets (0 when unknown) are lost; an unfinished message is given up as an error."""
