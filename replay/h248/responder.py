@@ -25,7 +25,8 @@ MAX_RUNNING = 4096
 NO_ID = 0
 "The id of a request without one (clause 8.2.1): its repetition cannot be told from another request."
 
-Encode = Callable[[Transaction, str], bytes]
+Encode = Callable[[Transaction, str, int], bytes]
+"""A message with one transaction, in this encoding and version: those in which the request came."""
 
 
 @dataclass(slots=True)
@@ -117,12 +118,12 @@ class Responder:
     def _pend(self, running: _Running) -> Wish:
         running.pending_sent = True
         asked = running.asked
-        return asked.route.carry(self.encode(TransactionPending(asked.request.transaction_id), asked.encoding))
+        return asked.route.carry(self._encode(asked, TransactionPending(asked.request.transaction_id)))
 
     def _fitting(self, asked: Asked, reply: TransactionReply) -> tuple[bytes, list[Wish]]:
         """The reply as octets; where it has none that can be sent, an error in its place."""
         try:
-            octets = self.encode(reply, asked.encoding)
+            octets = self._encode(asked, reply)
         except ValueError as trouble:
             octets = self._error(asked, 500, "the reply cannot be encoded")
             return octets, [asked.route.carry(octets), Note("h248 reply without encoding", {"why": str(trouble)})]
@@ -134,4 +135,7 @@ class Responder:
 
     def _error(self, asked: Asked, code: int, text: str) -> bytes:
         reply = TransactionReply(asked.request.transaction_id, error=ErrorDescriptor(code, text))
-        return self.encode(reply, asked.encoding)
+        return self._encode(asked, reply)
+
+    def _encode(self, asked: Asked, part: Transaction) -> bytes:
+        return self.encode(part, asked.encoding, asked.version)

@@ -31,7 +31,7 @@ from replay.events import Datagram, Ended, Endpoint, Event, Expired, Note, Recei
 from replay.h248.kept_replies import KeptReplies
 from replay.h248.outcome import Asked, GaveUp, Outcome
 from replay.h248.requester import Requester
-from replay.h248.responder import Responder
+from replay.h248.responder import VERSIONS, Responder
 from replay.h248.route import Route, TcpRoute, UdpRoute
 from replay.h248.salvage import answer_unreadable
 from replay.h248.timers import Timers
@@ -60,9 +60,9 @@ class Transactions:
         """`name` makes the timer's name. Draw `first_id` by chance: peers remember the ids of our last life."""
         self.mid = mid
         self.version = version
-        "Of the messages that we send: the negotiated one, once there is one."
+        "Of the requests that we send: the negotiated one, once there is one. A reply has that of its request."
         self.encoding = encoding
-        "`text` or `binary`, of requests; replies come as their request came."
+        "`text` or `binary`, of requests; a reply has that of its request."
         self._next_id = first_id
         timers = timers or Timers()
         self._agenda = Agenda(f"{name} h248")
@@ -137,8 +137,10 @@ class Transactions:
             return outcomes, wishes
         return outcomes, wishes + self._agenda.wishes()
 
-    def _encode(self, part: Transaction, encoding: str) -> bytes:
-        return encode_h248(H248Message(self.version, self.mid, [part], encoding=encoding))
+    def _encode(self, part: Transaction, encoding: str, version: int | None = None) -> bytes:
+        """The message with this transaction; a version that we do not speak is answered in ours."""
+        version = version if version in VERSIONS else self.version
+        return encode_h248(H248Message(version or self.version, self.mid, [part], encoding=encoding))
 
     def _receive_datagram(
         self, route: UdpRoute, data: bytes, now: float, outcomes: list[Outcome], wishes: list[Wish]
@@ -173,7 +175,7 @@ class Transactions:
                 if part.immediate_ack_required:
                     # Also where the reply was had before: then the acknowledgement was lost.
                     ack = TransactionAck([(part.transaction_id, part.transaction_id)])
-                    wishes.append(route.carry(self._encode(ack, message.encoding)))
+                    wishes.append(route.carry(self._encode(ack, message.encoding, message.version)))
                 answered = self._requester.receive_reply(route, message.mid, message.version, part)
                 outcomes += [answered] if answered is not None else []
             elif isinstance(part, TransactionPending):

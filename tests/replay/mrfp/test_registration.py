@@ -37,8 +37,10 @@ def test_restart_is_said_at_the_start() -> None:
     answer(script, number, "SV{V=1}")
     assert script.mrfp.is_registered
     assert script.notes() == ["h248 registered"]
-    # The lower version holds from now on (clause 11.3).
-    script.order("C=-{AV=ROOT{AT{}}}")
+    # The lower version holds from now on (clause 11.3); a reply has the version of its request.
+    script.add(setup="active", events=",E=9{tcpbcc/BNCChange}", signals=",SG{tcpbcc/EstBNC}")
+    assert script.h248()[0].version == 2
+    script.tell(ConnectFailed(1, "refused"))
     assert script.h248()[0].version == 1
 
 
