@@ -34,6 +34,10 @@ class Party:
     "s that the clocks of two ends may differ."
 
 
+UNAGREED = bytes(range(16))
+"""The key that both ends take where a row that is broken on purpose has them do without an agreement: no secret."""
+
+
 class KeyingRefused(Exception):  # noqa: N818 - it is an answer to a peer, not a fault of ours
     """A key agreement that is not to be; the text names no key and no identity."""
 

@@ -160,6 +160,12 @@ class Responder:
 
         `unchecked` leaves the checks out.
         """
+        try:
+            return self._finished(now, unchecked)
+        except (DecodeError, ValueError):
+            raise KeyingRefused("TRANSFER_INIT asks for what is not known here") from None
+
+    def _finished(self, now: float, unchecked: bool) -> MikeyMessage:
         source = self._source
         flags = self.ticket.flags
         if source is None:

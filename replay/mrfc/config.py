@@ -22,6 +22,10 @@ class ItemNames:
     tls_event: str = "tlsbsc/BNCChange"
     failed: str = "failed"
     psk: str = "tlsbsc/psk"
+    psk_identity: str = "tlsbsc/pskid"
+    "Empty: not sent. Like those of the room and the participant it is a choice of ours: no text at hand fixes it."
+    room: str = "msi/room"
+    participant: str = "msi/participant"
     filter: str = "mf/script"
     heartbeat: str = "hangterm/thb"
 
@@ -62,6 +66,8 @@ class MrfcConfig:
     "s between heartbeats of a termination."
     audit_interval: float = 10.0
     "s between audits, by which a lost MRFP is found; 0 for none."
+    dictated_address: str = "203.0.113.5"
+    "The MRFP's own, for the rows OFFER-4 and SEND-1."
     ring_timeout: float = 60.0
     "s that a user may let it ring."
     termination: str = "ip/1/mb/$"

@@ -9,16 +9,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dissectors.errors import DecodeError
-from dissectors.mikey import decode_base64, encode_key_mgmt, encode_mikey
+from dissectors.mikey import ProtType, decode_base64, encode_key_mgmt, encode_mikey
 from dissectors.sip import SipMessage, parse_name_addr
 from replay.keying import KeyingRefused, Responder
 from replay.keying.kms_client import TICKET_RESOLVE
-from replay.keying.party import spoil_mac
+from replay.keying.party import UNAGREED, spoil_mac
 from replay.mrfc.conference import Conference
+from replay.mrfc.config import MrfcConfig
 from replay.mrfc.focus import ALLOW, Focus
 from replay.mrfc.leg import Cause, Leg, State
 from replay.mrfc.resources import Wanted
-from replay.mrfc.termination import Termination
+from replay.mrfc.termination import Termination, other_port
 from replay.negotiation import MsrpMedia, Refusal, answer_setup, read_offer, remote_end, write_answer
 from replay.negotiation.media import CPIM
 from replay.sip import Dialog, Hop, ServerKey
@@ -46,7 +47,7 @@ class DialIn:
             return
         try:
             offer, number, media = read_offer(invite.sdp())
-            check_offer(media, secured_only=conference.name in config.secured_only)
+            check_offer(media, config, conference)
         except Refusal as refusal:
             focus.respond(key, Cause(488, NOT_ACCEPTABLE, refusal.text, refusal.warning), now)
             return
@@ -57,7 +58,10 @@ class DialIn:
         leg.invite_key, leg.invite, leg.hop = key, invite, hop
         leg.offer, leg.offer_number, leg.remote = offer, number, media
         leg.origin = focus.origin(now)
-        if media.secured:
+        if media.secured and not media.key_mgmt:
+            leg.psk = UNAGREED  # the row DIN-1a
+            self._reserve(leg, now)
+        elif media.secured:
             self._agree_on_keys(leg, media, now)
         else:
             self._reserve(leg, now)
@@ -70,7 +74,8 @@ class DialIn:
         unix = focus.unix(now)
         try:
             octets = decode_base64(media.key_mgmt)
-            responder = Responder(config.party, leg.conference.uri, octets, now=unix, chance=focus.chance)
+            party = replace(config.party, prot_type=ProtType.SRTP) if "DIN-1c" in config.faults else config.party
+            responder = Responder(party, leg.conference.uri, octets, now=unix, chance=focus.chance)
             if not focus.replays.is_new(octets, now):
                 raise KeyingRefused("this TRANSFER_INIT was seen before")
             leg.keying = responder
@@ -116,7 +121,7 @@ class DialIn:
             return
         if "DIN-10b" in faults:
             response = spoil_mac(response)
-        leg.psk = responder.tek
+        leg.psk = UNAGREED if faults & {"DIN-9", "DIN-10a"} else responder.tek
         leg.transfer_resp = encode_key_mgmt(encode_mikey(response)).split(" ", 1)[1]
         self._reserve(leg, now)
 
@@ -135,6 +140,9 @@ class DialIn:
             setup=answer_setup(leg.remote.setup),
             remote=leg.remote,
             psk=leg.psk,
+            psk_identity=leg.keying.psk_identity if leg.keying is not None else "",
+            room=leg.conference.uri,
+            participant=leg.uri,
             request_id=9000 + leg.number,
         )
         self.focus.reserve(leg, wanted, now)
@@ -162,7 +170,7 @@ class DialIn:
         if not remote.setup:
             local = replace(local, setup="")  # the RFC 4975 model: the offerer connects
         if "OFFER-5" in faults:
-            local = replace(local, path=made.other_path())
+            local = replace(local, path=other_port(made.path))
         if "TCP-6" in faults and not leg.secured:
             local = replace(local, port=made.port + 1)
         leg.local = local
@@ -215,13 +223,13 @@ class DialIn:
             self.focus.end(leg, Cause(487, "Request Terminated"), now)
 
 
-def check_offer(media: MsrpMedia, *, secured_only: bool) -> None:
+def check_offer(media: MsrpMedia, config: MrfcConfig, conference: Conference) -> None:
     """Raises Refusal when the stream of an offer cannot be had here."""
     if not media.takes_cpim:
         raise Refusal(305, "a conference needs message/cpim")
-    if secured_only and not media.secured:
+    if conference.name in config.secured_only and not media.secured:
         raise Refusal(399, "this conference needs TCP/TLS/MSRP with end-to-end security")
-    if media.secured and not media.key_mgmt:
+    if media.secured and not media.key_mgmt and "DIN-1a" not in config.faults:
         raise Refusal(306, "TCP/TLS/MSRP needs a=key-mgmt with a TRANSFER_INIT")
     remote_end(media)
 

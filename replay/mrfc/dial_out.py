@@ -14,11 +14,12 @@ from dissectors.mikey import decode_base64, encode_key_mgmt, encode_mikey
 from dissectors.sip import SipMessage, build_request
 from replay.keying import Initiator, KeyingRefused
 from replay.keying.kms_client import TICKET_REQUEST
+from replay.keying.party import UNAGREED
 from replay.mrfc.conference import Conference
 from replay.mrfc.focus import ALLOW, Focus
 from replay.mrfc.leg import Cause, Leg, State
 from replay.mrfc.resources import Wanted, modify_command
-from replay.mrfc.termination import Termination
+from replay.mrfc.termination import Termination, other_port
 from replay.negotiation import MsrpMedia, Refusal, opens_connection, read_answer, write_offer
 from replay.negotiation.media import CPIM, PLAIN, SECURED
 from replay.sip import Dialog, Hop, bare_uri
@@ -96,7 +97,14 @@ class DialOut:
 
     def _reserve(self, leg: Leg, now: float) -> None:
         """Reserve IMS resources: our own end only (flow steps 2 to 4)."""
-        self.focus.reserve(leg, Wanted(dialled_out=True, secured=leg.secured, setup="actpass"), now)
+        wanted = Wanted(
+            dialled_out=True,
+            secured=leg.secured,
+            setup="actpass",
+            room=leg.conference.uri,
+            participant=leg.uri,
+        )
+        self.focus.reserve(leg, wanted, now)
 
     def reserved(self, leg: Leg, made: Termination, now: float) -> None:
         """The MRFP gave address, port and path: offer them (flow steps 5 and 6)."""
@@ -106,7 +114,7 @@ class DialOut:
             port=made.port,
             proto=SECURED if leg.secured else PLAIN,
             setup="actpass",
-            path=made.other_path() if "SEND-3" in faults else made.path,
+            path=other_port(made.path) if "SEND-3" in faults else made.path,
             cema="SEND-4" not in faults,
             accept_types=(CPIM,),
             accept_wrapped_types=focus.config.wrapped_types,
@@ -231,6 +239,7 @@ class DialOut:
             setup="active" if active else "passive",
             remote=media,
             psk=leg.psk,
+            psk_identity=leg.keying.psk_identity if leg.keying is not None else "",
             request_id=9000 + leg.number,
         )
         command = modify_command(config, wanted, leg.termination, local)
@@ -243,6 +252,8 @@ class DialOut:
     def _tek(self, leg: Leg, media: MsrpMedia) -> bytes:
         keying, faults = leg.keying, self.focus.config.faults
         assert isinstance(keying, Initiator)
+        if faults & {"DOUT-5", "DOUT-8"}:
+            return UNAGREED
         if not media.key_mgmt:
             raise KeyingRefused("the answer has no TRANSFER_RESP")
         return keying.finish(decode_base64(media.key_mgmt), unchecked="DOUT-9a" in faults)

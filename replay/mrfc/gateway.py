@@ -8,6 +8,7 @@ goes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from dissectors.h248 import (
@@ -215,7 +216,9 @@ class Gateway:
         self._accepts = True
         version = min(said.version or 1, VERSION)
         self._transactions.version = version
-        reply.service_change = ServiceChange(version=version, profile=said.profile)
+        time = datetime.fromtimestamp(now + self._config.clock, UTC)
+        stamp = f"{time:%Y%m%dT%H%M%S}{time.microsecond // 10_000:02}"
+        reply.service_change = ServiceChange(version=version, profile=said.profile, timestamp=stamp)
         self._plan_audit(now)
         self._wishes.append(Note("mrfp in service", {"method": said.method, "version": version}))
 

@@ -15,15 +15,15 @@ from dissectors.h248.model import (
     StreamParameters,
 )
 from dissectors.sdp import Connection
+from dissectors.sdp.section import attribute_line
 from replay.events import Endpoint
 from replay.mrfc.config import MrfcConfig
+from replay.mrfc.termination import other_port
 from replay.negotiation import MsrpMedia, addrtype, remote_end
 from replay.negotiation.media import PLAIN, SECURED
 
 STREAM = 1
 CHOOSE = "$"
-DICTATED_PORT = 28563
-"Where the rows OFFER-4 and SEND-1 are broken."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,11 @@ class Wanted:
     remote: MsrpMedia | None = None
     "What the participant said; None before its answer is there."
     psk: bytes = field(default=b"", repr=False)
+    psk_identity: str = ""
+    room: str = ""
+    "The conference URI, which messages to all have in To (RFC 7701 section 6.1)."
+    participant: str = ""
+    "The URI that the participant's messages have in From."
     request_id: int = 1
     "Of the Events descriptor."
 
@@ -49,8 +54,8 @@ class Wanted:
 def add_command(config: MrfcConfig, wanted: Wanted) -> Command:
     """Reserve (And Configure) IMS Resources: the MRFP chooses its address, port and session-id."""
     dictates = ("SEND-1" if wanted.dialled_out else "OFFER-4") in config.faults
-    port = str(DICTATED_PORT) if dictates else CHOOSE
-    local = _description(CHOOSE, port, _proto(wanted), _local_setup(config, wanted), CHOOSE)
+    address = config.dictated_address if dictates else CHOOSE
+    local = _description(address, CHOOSE, _proto(wanted), _local_setup(config, wanted), CHOOSE)
     remote = _remote(config, wanted)
     if remote is None and "DOUT-2" in config.faults and wanted.secured:
         remote = _description("198.51.100.99", "9", SECURED, "", "")
@@ -64,7 +69,7 @@ def add_command(config: MrfcConfig, wanted: Wanted) -> Command:
 def modify_command(config: MrfcConfig, wanted: Wanted, termination: str, local: MsrpMedia) -> Command:
     """Configure IMS Resources: what the answer said."""
     own = _description(local.address, str(local.port), _proto(wanted), wanted.setup, " ".join(local.path))
-    control = [Property(config.names.psk, [_psk(config, wanted).hex()])] if wanted.psk else []
+    control = _key(config, wanted)
     stream = StreamParameters("", None, None, control, bool(control), own, _remote(config, wanted))
     command = Command(CommandName.MODIFY, [termination], media=MediaDescriptor({STREAM: stream}))
     _watch_and_start(config, wanted, command)
@@ -86,8 +91,19 @@ def filter_command(config: MrfcConfig, termination: str, script: str) -> Command
 def _properties(config: MrfcConfig, wanted: Wanted) -> list[Property]:
     """LocalControl of an Add: the message filter, and the Pre-Shared Key where it is known."""
     found = [Property(config.names.filter, [config.filter_script], quoted=True)] if config.filter_script else []
-    if wanted.psk:
-        found.append(Property(config.names.psk, [_psk(config, wanted).hex()]))
+    for name, value in ((config.names.room, wanted.room), (config.names.participant, wanted.participant)):
+        if name and value and '"' not in value:
+            found.append(Property(name, [value], quoted=True))
+    return found + _key(config, wanted)
+
+
+def _key(config: MrfcConfig, wanted: Wanted) -> list[Property]:
+    """The Pre-Shared Key, where it is known."""
+    if not wanted.psk:
+        return []
+    found = [Property(config.names.psk, [_psk(config, wanted).hex()])]
+    if config.names.psk_identity:
+        found.append(Property(config.names.psk_identity, [wanted.psk_identity], quoted=True))
     return found
 
 
@@ -113,17 +129,20 @@ def _remote(config: MrfcConfig, wanted: Wanted) -> bytes | None:
     secured = wanted.secured != (("SEND-2" if out else "OFFER-2") in faults)
     if ("DIN-4a" if wanted.secured else "TCP-2") in faults and not out:
         address = ""
-    path = "" if ("ANS-1" if out else "OFFER-1") in faults else " ".join(media.path)
+    path = " ".join(other_port(media.path) if ("ANS-1" if out else "OFFER-1") in faults else media.path)
     setup = {"active": "passive", "passive": "active"}.get(wanted.setup, "")
-    return _description(address, str(port), SECURED if secured else PLAIN, setup, path)
+    made = _description(address, str(port), SECURED if secured else PLAIN, setup, path)
+    if media.chatroom is not None:  # tells whether private messages may be sent there (RFC 7701 section 8)
+        made += f"{attribute_line('chatroom', ' '.join(media.chatroom))}\r\n".encode()
+    return made
 
 
 def _remote_end(config: MrfcConfig, media: MsrpMedia, dialled_out: bool) -> Endpoint:
-    if media.cema:
-        wrong = "OFFER-3b" in config.faults and not dialled_out
-        return media.path_end or remote_end(media) if wrong else remote_end(media)
-    wrong = ("ANS-2" if dialled_out else "OFFER-3") in config.faults
-    return (media.address, media.port) if wrong else remote_end(media)
+    address, port = remote_end(media)
+    row = "OFFER-3b" if media.cema else "OFFER-3"
+    if dialled_out:
+        row = "" if media.cema else "ANS-2"
+    return address, port + 1 if row in config.faults else port
 
 
 def _description(address: str, port: str, proto: str, setup: str, path: str) -> bytes:
@@ -161,9 +180,7 @@ def _watch_and_start(config: MrfcConfig, wanted: Wanted, command: Command) -> No
 
 def _starts_tls(wanted: Wanted, faults: frozenset[str]) -> bool:
     """Whoever opens TCP starts TLS (RFC 6135 section 4.2), unless a row is to be broken."""
-    if wanted.dialled_out:
-        return "DOUT-13" in faults or (wanted.starts and "DOUT-12" not in faults)
-    return wanted.starts and "DIN-4d" not in faults
+    return wanted.starts and (wanted.dialled_out or "DIN-4d" not in faults)
 
 
 def _failure(event: str, failed: str) -> Event:

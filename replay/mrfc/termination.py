@@ -18,11 +18,12 @@ class Termination:
     port: int
     path: tuple[str, ...]
 
-    def other_path(self) -> tuple[str, ...]:
-        """The path with another port, for faults that are asked for; sessions are matched by session-id."""
-        uri = parse_msrp_uri(self.path[0])
-        uri.port = (uri.port or self.port) + 1
-        return (str(uri), *self.path[1:])
+
+def other_port(path: tuple[str, ...]) -> tuple[str, ...]:
+    """The path with another port, for faults that are asked for; sessions are matched by session-id all the same."""
+    uri = parse_msrp_uri(path[0])
+    uri.port = (uri.port or 0) + 1
+    return (str(uri), *path[1:])
 
 
 def read_termination(command: Command | None) -> Termination | None:

@@ -7,7 +7,7 @@ from dissectors.mikey import decode_base64, encode_key_mgmt, encode_mikey
 from dissectors.sip import SipMessage
 from replay.keying import KeyingRefused, KmsAnswered, KmsOutcome, Responder
 from replay.keying.kms_client import TICKET_RESOLVE
-from replay.keying.party import spoil_mac
+from replay.keying.party import UNAGREED, spoil_mac
 from replay.negotiation import Refusal, answer_setup, read_offer, remote_end, write_answer
 from replay.sip import Dialog, Hop, ServerKey, bare_uri
 from replay.ue.call import Call, CallState
@@ -56,6 +56,9 @@ class Answering:
         """The ticket is resolved at the KMS, where we cannot open it (flow step 7)."""
         ways, config = self.ways, self.ways.config
         assert call.remote is not None
+        if not call.remote.key_mgmt and "DOUT-5" in config.faults:
+            self._keyed(call, now)
+            return
         if not call.remote.key_mgmt:
             self.refuse(call, 488, "Not Acceptable Here", now)
             return
@@ -116,24 +119,17 @@ class Answering:
         opens = setup == "active"
         tls_client = opens
         if call.secured and "DOUT-12" in faults:
-            setup, opens, tls_client = "passive", False, True
+            opens, tls_client = False, True
         elif call.secured and "DOUT-13" in faults:
             tls_client = False
         call.connection = ways.new_connection(call, opens=opens, tls_client=tls_client)
         if call.secured:
-            responder = call.keying
-            assert isinstance(responder, Responder)
             try:
-                response = responder.finish(ways.unix(now))
+                key_mgmt = self._transfer_resp(call, now)
             except KeyingRefused:
                 self.refuse(call, 488, "Not Acceptable Here", now)
                 return
-            if "DOUT-9a" in faults:
-                response = spoil_mac(response)
-            if "DOUT-8" not in faults:
-                key_mgmt = encode_key_mgmt(encode_mikey(response)).split(" ", 1)[1]
-            ways.give_key(call, responder.tek, responder.psk_identity)
-        media = ways.media(call, setup if remote.setup else "", key_mgmt, apart="ANS-2")
+        media = ways.media(call, setup if remote.setup else "", key_mgmt)
         offer, number, _ = read_offer(invite.sdp())
         call.answer = write_answer(ways.origin(now), "-", media, offer, number)
         call.dialog = Dialog.as_callee(invite, call.tag)
@@ -149,6 +145,21 @@ class Answering:
         assert key is not None
         assert len(key) == 3
         ways.sip.layer.respond(key, 200, "OK", now, tag=call.tag, headers=headers, body=call.answer)
+
+    def _transfer_resp(self, call: Call, now: float) -> str:
+        """TRANSFER_RESP for the answer; the key is known then."""
+        ways, faults = self.ways, self.ways.config.faults
+        responder = call.keying
+        if not isinstance(responder, Responder):
+            ways.give_key(call, UNAGREED, "unagreed")  # the row DOUT-5
+            return ""
+        response = responder.finish(ways.unix(now))
+        if "DOUT-8" in faults:
+            ways.give_key(call, UNAGREED, "unagreed")
+            return ""
+        ways.give_key(call, responder.tek, responder.psk_identity)
+        response = spoil_mac(response) if "DOUT-9a" in faults else response
+        return encode_key_mgmt(encode_mikey(response)).split(" ", 1)[1]
 
     def acknowledged(self, call: Call, now: float) -> None:
         """The ACK: the MRFP is being configured; open the connection if that is ours to do (flow step 12)."""

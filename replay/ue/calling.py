@@ -8,7 +8,7 @@ from dissectors.sip import SipMessage, build_request
 from replay.events import Note
 from replay.keying import Initiator, KeyingRefused, KmsAnswered, KmsOutcome
 from replay.keying.kms_client import TICKET_REQUEST
-from replay.keying.party import spoil_mac
+from replay.keying.party import UNAGREED, spoil_mac
 from replay.negotiation import Refusal, opens_connection, read_answer, remote_end, write_offer
 from replay.negotiation.media import PLAIN, SECURED
 from replay.sip import Dialog, Hop, bare_uri
@@ -85,7 +85,7 @@ class Calling:
         ways, faults = self.ways, self.ways.config.faults
         call.state = CallState.CALLING
         setup = "passive" if ("DIN-1d" if call.secured else "TCP-1") in faults else "actpass"
-        media = ways.media(call, setup, key_mgmt, apart="OFFER-3")
+        media = ways.media(call, setup, key_mgmt)
         call.answer = write_offer(ways.origin(now), "-", media)
         call.connection = ways.new_connection(call, opens=False, tls_client=False)
         found = ways.config.directory.find(call.conference)
@@ -142,12 +142,14 @@ class Calling:
         call.state = CallState.TALKING
         ways, faults = self.ways, self.ways.config.faults
         if response.sdp() is None and ("DIN-10a" if call.secured else "TCP-7") in faults:
+            if call.secured:
+                ways.give_key(call, UNAGREED, "unagreed")
             return
         try:
             media = read_answer(response.sdp(), SECURED if call.secured else PLAIN)
             call.remote = media
             self._connect(call, now)
-            if call.secured and call.keying is not None:
+            if call.secured:
                 self._take_key(call, media.key_mgmt)
         except (Refusal, KeyingRefused, DecodeError) as trouble:
             text = "unreadable key management data" if isinstance(trouble, DecodeError) else str(trouble)
@@ -157,6 +159,9 @@ class Calling:
 
     def _take_key(self, call: Call, key_mgmt: str) -> None:
         keying, faults = call.keying, self.ways.config.faults
+        if faults & {"DIN-1a", "DIN-9"}:
+            self.ways.give_key(call, UNAGREED, "unagreed")
+            return
         assert isinstance(keying, Initiator)
         if not key_mgmt:
             raise KeyingRefused("the answer has no TRANSFER_RESP")
@@ -173,5 +178,5 @@ class Calling:
         if connection.msrp is not None and not connection.msrp.peer_path:
             connection.msrp.peer_path = " ".join(media.path)
         if opens or ("DIN-7" if call.secured else "TCP-5") in faults:
-            connection.binds = opens
+            connection.binds = Behaviour.SAYS_NOTHING not in ways.config.behaviours
             connection.open(ways.next_connection(), (ways.config.msrp[0], 0), remote_end(media))

@@ -37,8 +37,6 @@ class UeConfig:
     "Where it takes SIP, over UDP and TCP."
     msrp: Endpoint
     "Where it takes MSRP connections."
-    msrp_too: Endpoint | None = None
-    "A second such place, for the rows OFFER-3, OFFER-3b and ANS-2; None: the next port."
     directory: Directory = field(default_factory=Directory)
     kms: Endpoint | None = None
     party: Party = field(default_factory=Party)
@@ -49,6 +47,8 @@ class UeConfig:
     setup: str = "active"
     "What it answers to an offer of a=setup:actpass."
     cema: bool = True
+    chatroom: tuple[str, ...] | None = None
+    "What it says of chat rooms (RFC 7701 section 8); without `private-messages` it takes none. None: says nothing."
     answer_after: float = 0.0
     "s that it rings."
     wrapped_types: tuple[str, ...] = ("text/plain", "text/html", "image/png")

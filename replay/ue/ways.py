@@ -58,13 +58,10 @@ class Ways:
 
     def msrp_ends(self) -> list[Endpoint]:
         """Where we take MSRP connections."""
-        if self.config.faults & {"OFFER-3", "OFFER-3b", "ANS-2"}:
-            return [self.config.msrp, self.other_end()]
-        return [self.config.msrp]
-
-    def other_end(self) -> Endpoint:
-        """The second such place."""
-        return self.config.msrp_too or (self.config.msrp[0], self.config.msrp[1] + 1)
+        address, port = self.config.msrp
+        if self.config.faults & {"OFFER-3", "OFFER-3b"}:
+            return [(address, port), (address, port + 1)]
+        return [(address, port)]
 
     def new_path(self, secured: bool) -> str:
         """An MSRP URI of ours with a new session-id of 80 random bits and more (RFC 4975 section 14.1)."""
@@ -72,13 +69,10 @@ class Ways:
         host = f"[{host}]" if ":" in host else host
         return f"{'msrps' if secured else 'msrp'}://{host}:{port}/{self.chance(12).hex()};tcp"
 
-    def media(self, call: Call, setup: str, key_mgmt: str, *, apart: str) -> MsrpMedia:
-        """What we say about our stream; the row `apart` has `c=` and `m=` stand apart from the path."""
+    def media(self, call: Call, setup: str, key_mgmt: str) -> MsrpMedia:
+        """What we say about our stream."""
         address, port = self.config.msrp
-        cema = self.config.cema
-        if apart in self.config.faults or (apart == "OFFER-3" and "OFFER-3b" in self.config.faults):
-            address, port = self.other_end()
-            cema = "OFFER-3b" in self.config.faults
+        cema = self.config.cema and ("OFFER-3" if call.we_called else "ANS-2") not in self.config.faults
         return MsrpMedia(
             address=address,
             port=port,
@@ -88,6 +82,7 @@ class Ways:
             cema=cema,
             accept_types=(CPIM,),
             accept_wrapped_types=self.config.wrapped_types,
+            chatroom=self.config.chatroom,
             key_mgmt=key_mgmt,
         )
 
