@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from dissectors.errors import DecodeError
-from dissectors.msrp import parse_msrp_uri
+from dissectors.msrp import MsrpUri, parse_msrp_uri
 from dissectors.sdp import Connection, MediaDescription, SessionDescription, decode_sdp_list, encode_sdp
 from replay.events import Endpoint
 from replay.mrfp.refusal import Refusal
@@ -76,7 +76,10 @@ def read_local(octets: bytes) -> LocalRequest:
 
 
 def read_remote(octets: bytes) -> RemoteEnd:
-    """The first MSRP medium. Refusal 449 for an address or a path that is none, 474, 515."""
+    """The first MSRP medium; without a c= line the address is that of the first path entry.
+
+    Refusal 449 for an address or a path that is none, 474, 515.
+    """
     for description in _descriptions(octets):
         for media in description.media:
             is_secure = SECURE.get(media.proto.lower())
@@ -93,26 +96,31 @@ def _descriptions(octets: bytes) -> list[SessionDescription]:
 
 
 def _remote(media: MediaDescription, is_secure: bool) -> RemoteEnd:
-    connection = media.connection
-    if connection is None or media.port is None or media.port > 65535:
-        raise Refusal(449, f"m=message {media.port_text}")
-    try:
-        address = str(ip_address(connection.address))
-    except ValueError:
-        raise Refusal(449, f"c={connection}") from None
     path = (media.attribute("path") or "").strip()
     if len(path) > MAX_PATH:
         raise Refusal(449, "a=path is too long")
-    for uri in path.split(" ") if path else ():
-        try:
-            parse_msrp_uri(uri)
-        except DecodeError:
-            raise Refusal(449, f"a=path:{path}") from None
+    uris = [_uri(text, path) for text in path.split(" ")] if path else []
+    port = media.port
+    if port is None or port > 65535:
+        raise Refusal(449, f"m=message {media.port_text}")
+    connection = media.connection
+    host = connection.address if connection is not None else uris[0].host if uris else ""
+    try:
+        address = str(ip_address(host))
+    except ValueError:
+        raise Refusal(449, f"c={connection}" if connection is not None else "no c= line") from None
     chatroom = media.chatroom
     return RemoteEnd(
-        (address, media.port) if media.port not in (0, 9) else None,
+        (address, port) if port not in (0, 9) else None,
         path,
         is_secure,
         media.setup or "",
         chatroom is None or "private-messages" in chatroom,
     )
+
+
+def _uri(text: str, path: str) -> MsrpUri:
+    try:
+        return parse_msrp_uri(text)
+    except DecodeError:
+        raise Refusal(449, f"a=path:{path}") from None
