@@ -51,6 +51,8 @@ from replay.events import (
 CONNECT_TIMEOUT = 10.0
 "s after which a connection that nobody answers has failed."
 HANDSHAKE_TIMEOUT = 10.0
+BACKLOG = 128
+"Connections that may wait to be accepted."
 HELD_OCTETS = 64 << 10
 "Octets that wait on a connection for its key: a ClientHello is a few hundred."
 
@@ -101,6 +103,9 @@ class Runtime:
         self._ours = ours
         self._noted = noted
         self._datagrams: dict[Endpoint, asyncio.DatagramTransport] = {}
+        self._listening: dict[Endpoint, socket.socket] = {}
+        self._unserved: set[socket.socket] = set()
+        "Those whose server is not made yet."
         self._servers: dict[Endpoint, asyncio.Server] = {}
         self._streams: dict[int, _Stream] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -130,13 +135,15 @@ class Runtime:
         await asyncio.sleep(0)
         for timer in self._timers.values():
             timer.cancel()
-        for server in self._servers.values():
-            server.close()
+        for local in list(self._listening):
+            self._unlisten(local)
         for stream in list(self._streams.values()):
             stream.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for place in self._unserved:
+            place.close()
         for transport in self._datagrams.values():
             transport.close()
 
@@ -170,11 +177,9 @@ class Runtime:
             elif isinstance(wish, Connect):
                 self._task(self._connect(wish))
             elif isinstance(wish, Listen):
-                self._task(self._listen(wish.local))
+                self._listen_later(wish.local)
             elif isinstance(wish, Unlisten):
-                server = self._servers.pop(wish.local, None)
-                if server is not None:
-                    server.close()
+                self._unlisten(wish.local)
             elif isinstance(wish, Hold):
                 stream = self._streams.get(wish.connection)
                 if stream is not None:
@@ -187,10 +192,12 @@ class Runtime:
                 self._noted(self.core.name, wish)
 
     async def _carry_out(self, wishes: Sequence[Wish]) -> None:
-        """The same, waiting until its places are open."""
+        """The same, waiting until its places are open. Raises OSError when one is taken."""
         places = [wish.local for wish in wishes if isinstance(wish, Listen)]
         for local in places:
-            await self._listen(local)
+            if local not in self._listening:
+                self._listening[local] = self._place(local)
+                await self._serve(local)
         self.do([wish for wish in wishes if not isinstance(wish, Listen)])
 
     def _task(self, work: Coroutine[None, None, None]) -> None:
@@ -219,17 +226,46 @@ class Runtime:
         self._timers.pop(timer, None)
         self.tell(Expired(timer))
 
-    async def _listen(self, local: Endpoint) -> None:
-        if local in self._servers:
-            return
-        loop = asyncio.get_running_loop()
+    def _place(self, local: Endpoint) -> socket.socket:
+        """A socket that listens: at once, since the place may be announced in the next message."""
         address, port = self.plan.socket(local)
+        made = _socket(address)
         try:
-            server = await loop.create_server(lambda: _Stream(self, self._next_number(), local, None), address, port)
+            made.bind((address, port))
+            made.listen(BACKLOG)
         except OSError as error:
-            log.warning("%s cannot listen at %s:%d: %s", self.core.name, *local, error.strerror)
+            made.close()
+            raise OSError(error.errno, f"cannot listen at {address}:{port}: {error.strerror}") from error
+        self._unserved.add(made)
+        return made
+
+    def _listen_later(self, local: Endpoint) -> None:
+        if local in self._listening:
             return
-        self._servers[local] = server
+        try:
+            self._listening[local] = self._place(local)
+        except OSError as error:
+            log.warning("%s %s", self.core.name, error.strerror)
+            return
+        self._task(self._serve(local))
+
+    async def _serve(self, local: Endpoint) -> None:
+        """Take the connections that come to a place."""
+        place = self._listening[local]
+        server = await asyncio.get_running_loop().create_server(
+            lambda: _Stream(self, self._next_number(), local, None), sock=place
+        )
+        self._unserved.discard(place)
+        if self._listening.get(local) is place:
+            self._servers[local] = server
+        else:
+            server.close()
+
+    def _unlisten(self, local: Endpoint) -> None:
+        self._listening.pop(local, None)
+        server = self._servers.pop(local, None)
+        if server is not None:
+            server.close()
 
     def _next_number(self) -> int:
         self._accepted -= 1

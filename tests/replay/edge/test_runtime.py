@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import socket
 import ssl
 import time
 from collections.abc import Sequence
@@ -101,6 +102,23 @@ def test_datagrams_and_timers() -> None:
     run(one, other, Datagram, udp=True)
     assert one.told == [Expired("t"), Datagram(ONE, OTHER, b"hello yourself")]
     assert other.told == [Datagram(OTHER, ONE, b"hello")]
+
+
+def test_a_place_is_open_before_it_is_announced() -> None:
+    """Whoever is told of it in the next message may connect at once."""
+    one = Scripted("one", [SendDatagram(ONE, OTHER, b"where?")], Datagram=[Connect(1, (ONE[0], 0), OTHER)])
+    other = Scripted("other", Datagram=[Listen(OTHER), SendDatagram(OTHER, ONE, b"here")])
+    run(one, other, Accepted | ConnectFailed, udp=True)
+    assert [type(event) for event in one.told[:2]] == [Datagram, Connected]
+
+
+def test_a_place_that_is_taken_fails_the_start() -> None:
+    async def start() -> None:
+        with socket.create_server(PLAN.socket(OTHER)):
+            await Runtime(Scripted("other", [Listen(OTHER)]), plan=PLAN).start()
+
+    with pytest.raises(OSError, match=rf"cannot listen at 127.0.71.2:{OTHER[1]}: Address already in use"):
+        asyncio.run(start())
 
 
 def test_a_connection_in_plain() -> None:
