@@ -1,0 +1,98 @@
+"""`mrfscope lab run SCENARIO`: play a scenario, break a row where asked to, and record it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from replay.lab.cli.options import PLACE, make_log, make_metrics, write_keys
+
+if TYPE_CHECKING:
+    from replay.events import Endpoint
+    from replay.lab.scenarios import Scenario
+
+EXIT_FAILED = 1
+"The scenario did not go through."
+
+
+@click.command(short_help="Play a scenario and record it.")
+@click.argument("scenario_name", metavar="SCENARIO")
+@click.option("--fault", "faults", multiple=True, metavar="ROW", help="Break this requirement row; can be repeated.")
+@click.option("-w", "--write", "capture", metavar="OUT.pcapng", help="Record what is sent and received.")
+@click.option("--keys-out", metavar="KEYS.toml", help="Write the keys, for `mrfscope analyze -k`.")
+@click.option("--metrics", "metrics_at", type=PLACE, help="Answer GET /metrics there, for Prometheus.")
+@click.option("--log-json", is_flag=True, help="Log as JSON, an object a line.")
+@click.option("-v", "--verbose", is_flag=True, help="Log what the functions do.")
+def run(
+    scenario_name: str,
+    faults: tuple[str, ...],
+    capture: str | None,
+    keys_out: str | None,
+    metrics_at: Endpoint | None,
+    log_json: bool,
+    verbose: bool,
+) -> int:
+    """Play a scenario between UEs, MRFC, MRFP and KMS of our own, with real sockets on loopback.
+
+    Messages and the recording show addresses for documentation (RFC 5737), so that nothing of this machine is in them.
+
+    Exit codes: 0 it went through, or a fault that was asked for kept it from that; 1 it did not; 2 wrong usage.
+    """
+    import asyncio
+    import time
+
+    from analyzer.cli.main import complain
+    from analyzer.cli.output import open_output
+    from analyzer.errors import UserError
+    from replay.edge.recorder import Recorder
+    from replay.lab.faults import with_faults
+    from replay.lab.keys import draw_keys
+    from replay.lab.play import play, shown
+
+    scenario = _scenario(scenario_name)
+    rows = frozenset(_row(each, scenario) for each in faults)
+    scenario = with_faults(scenario, rows)
+    keys = draw_keys(shown(scenario))
+    log = make_log(log_json, not (verbose or log_json))
+    metrics = make_metrics(metrics_at, False)
+    write_keys(keys, keys_out)
+    try:
+        if capture is None:
+            played = asyncio.run(play(scenario, keys, log, faults=rows, metrics=metrics))
+        else:
+            with open_output(capture) as out:
+                recorder = Recorder(out, time.time_ns)
+                played = asyncio.run(play(scenario, keys, log, faults=rows, recorder=recorder, metrics=metrics))
+    except OSError as error:
+        raise UserError(f"{scenario.name}: {error.strerror or error}", "is another lab running?") from error
+    finally:
+        if metrics is not None:
+            metrics.stop()
+    broken = f" with {', '.join(sorted(rows))} broken" if rows else ""
+    line = f"{scenario.name}{broken}: {played.what}"
+    if not played.went_through and not rows:
+        complain(line)
+        return EXIT_FAILED
+    click.echo(line, err=capture == "-")
+    return 0
+
+
+def _scenario(name: str) -> Scenario:
+    from analyzer.cli.checks import refuse
+    from replay.lab.scenarios import find_scenario, scenario_names
+
+    return find_scenario(name) or refuse(name, scenario_names(), "scenario", "mrfscope lab scenarios")
+
+
+def _row(given: str, scenario: Scenario) -> str:
+    """The row that is meant. Raises click.UsageError for one that cannot be broken, or not in this scenario."""
+    from analyzer.cli.checks import refuse
+    from replay.lab.faults import FAULTS
+
+    fault = {row.upper(): each for row, each in FAULTS.items()}.get(given.upper())
+    if fault is None:
+        refuse(given, list(FAULTS), "fault", "mrfscope lab faults")
+    if fault.scenario != scenario.name:
+        raise click.UsageError(f"{fault.row} shows in {fault.scenario}, not in {scenario.name}")
+    return fault.row

@@ -1,0 +1,127 @@
+"""Makes the functions of a lab: what each is told of the others, of keys, and of the rows that it is to break."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from replay.events import Core, Endpoint
+from replay.keying import Party
+from replay.kms import Kms, KmsConfig, KmsUser
+from replay.lab.config import LabConfig
+from replay.lab.keys import KMS_IDENTITY, LabKeys
+from replay.mrfc import FAULTS as MRFC_FAULTS
+from replay.mrfc import Mrfc, MrfcConfig
+from replay.mrfp import FAULTS as MRFP_FAULTS
+from replay.mrfp import Mrfp, MrfpConfig
+from replay.sip import Directory
+from replay.ue import FAULTS as UE_FAULTS
+from replay.ue import Step, Ue, UeConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A core, and where it receives datagrams."""
+
+    core: Core
+    udp: tuple[Endpoint, ...]
+    addresses: frozenset[str]
+    "Its own."
+
+
+def make_kms(config: LabConfig, keys: LabKeys) -> Function:
+    """The KMS, which knows everybody who has a key."""
+    users = tuple(KmsUser(identity, key, keys.tickets.get(identity)) for identity, key in keys.shared.items())
+    made = KmsConfig(config.kms, KMS_IDENTITY, users, keys.kms)
+    core = Kms(made, clock=time.time_ns, draw=secrets.token_bytes)
+    return Function(core, (), frozenset({config.kms[0]}))
+
+
+def make_mrfc(
+    config: LabConfig,
+    keys: LabKeys,
+    *,
+    faults: frozenset[str] = frozenset(),
+    users: Mapping[str, Endpoint] | None = None,
+    **more: Any,
+) -> Function:
+    """The MRFC. `users` is where UEs are called."""
+    conference = config.conferences[0]
+    ticket_keys = dict.fromkeys((3, 4), keys.tickets[conference]) if conference in keys.tickets else {}
+    if "DIN-3b" in faults:  # opens a ticket that only the KMS may open
+        ticket_keys[1] = keys.kms
+    made = MrfcConfig(
+        sip=config.mrfc_sip,
+        h248=config.mrfc_h248,
+        mrfp_allowed=(config.mrfp_h248[0],),
+        domain=config.domain,
+        rooms=frozenset(config.rooms),
+        secured_only=config.secured_only,
+        directory=Directory({user.lower(): place for user, place in (users or {}).items()}),
+        kms=config.kms,
+        party=Party(kms=KMS_IDENTITY, kms_key=keys.shared.get(conference, b""), ticket_keys=ticket_keys),
+        encoding=config.h248_encoding,
+        clock=unix_at_zero(),
+        faults=faults & MRFC_FAULTS.keys(),
+        **more,
+    )
+    addresses = frozenset({config.mrfc_sip[0], config.mrfc_h248[0]})
+    return Function(Mrfc(made), (config.mrfc_sip, config.mrfc_h248), addresses)
+
+
+def make_mrfp(config: LabConfig, *, faults: frozenset[str] = frozenset(), **more: Any) -> Function:
+    """The MRFP."""
+    made = MrfpConfig(
+        h248=config.mrfp_h248,
+        controllers=(config.mrfc_h248,),
+        media_address=config.mrfp_media,
+        media_ports=config.media_ports,
+        transport=config.h248_transport,
+        encoding=config.h248_encoding,
+        epoch=unix_at_zero(),
+        **more,
+    )
+    core = Mrfp(made, faults & MRFP_FAULTS.keys())
+    return Function(core, (config.mrfp_h248,), frozenset({config.mrfp_h248[0], config.mrfp_media}))
+
+
+def make_ue(
+    config: LabConfig,
+    keys: LabKeys,
+    uri: str,
+    sip: Endpoint,
+    script: Sequence[Step],
+    *,
+    name: str = "ue",
+    faults: frozenset[str] = frozenset(),
+    **more: Any,
+) -> Function:
+    """A UE that carries out a script."""
+    made = UeConfig(
+        name=name,
+        uri=uri,
+        sip=sip,
+        msrp=(sip[0], config.ue_media_port),
+        directory=Directory({config.domain.lower(): config.mrfc_sip}),
+        kms=config.kms,
+        # With the ticket key of mode 4 it could open tickets of mode 3 as well, and does for the row DOUT-7 alone.
+        party=Party(
+            kms=KMS_IDENTITY,
+            kms_key=keys.shared.get(uri, b""),
+            ticket_keys={4: keys.tickets[config.conferences[0]]} if keys.tickets else {},
+        ),
+        script=tuple(script),
+        clock=unix_at_zero(),
+        faults=faults & UE_FAULTS.keys(),
+        **more,
+    )
+    return Function(Ue(made), (sip,), frozenset({sip[0]}))
+
+
+def unix_at_zero() -> float:
+    """Seconds since 1970 when the clock of the running loop was 0."""
+    return time.time() - asyncio.get_running_loop().time()

@@ -1,0 +1,53 @@
+"""What the lab says while it runs: a line for each note of a function, as text or JSON, on standard error."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import TextIO
+
+from replay.events import Note
+
+
+class LabLog:
+    """Writes notes; `level` 0 writes none but warnings."""
+
+    def __init__(self, *, as_json: bool = False, quiet: bool = False, out: TextIO | None = None) -> None:
+        self._as_json = as_json
+        self._quiet = quiet
+        self._out = out or sys.stderr
+
+    def note(self, function: str, note: Note) -> None:
+        """A note of a function."""
+        if not self._quiet:
+            self._write("info", function, note.what, note.details)
+
+    def warn(self, what: str) -> None:
+        """Something of the lab itself went wrong."""
+        self._write("warning", "lab", what, {})
+
+    def _write(self, level: str, function: str, what: str, details: dict[str, str | int | float]) -> None:
+        now = datetime.now(UTC)
+        if self._as_json:
+            line = json.dumps(
+                {"time": now.isoformat(timespec="milliseconds"), "level": level, "function": function, "what": what}
+                | ({"details": details} if details else {})
+            )
+        else:
+            told = "".join(f"  {name}={value}" for name, value in details.items())
+            line = f"{now:%H:%M:%S}.{now.microsecond // 1000:03}  {function:6}  {what}{told}"
+        print(line.encode("ascii", "backslashreplace").decode(), file=self._out, flush=True)
+
+
+class WarningsToLog(logging.Handler):
+    """Hands what the edge warns of to the lab's log."""
+
+    def __init__(self, log: LabLog) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write it down."""
+        self._log.warn(record.getMessage())

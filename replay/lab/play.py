@@ -1,0 +1,178 @@
+"""Plays a scenario with real sockets on loopback, under the addresses that the recording and the messages show."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from replay.edge.recorder import Recorder
+from replay.edge.runtime import AddressPlan
+from replay.events import Endpoint
+from replay.lab.config import LabConfig
+from replay.lab.functions import Function, make_kms, make_mrfc, make_mrfp, make_ue
+from replay.lab.keys import LabKeys
+from replay.lab.lab import Lab
+from replay.lab.log import LabLog
+from replay.lab.metrics import Metrics
+from replay.lab.scenarios import Scenario, participant
+from replay.mrfc import Mrfc
+from replay.ue import Ue
+
+SHOWN = LabConfig(
+    mrfc_sip=("192.0.2.10", 5060),
+    mrfc_h248=("192.0.2.10", 2944),
+    mrfp_h248=("192.0.2.20", 2944),
+    mrfp_media="203.0.113.5",
+    kms=("192.0.2.40", 8080),
+    ue_sip=("198.51.100.7", 5060),
+)
+"Addresses for documentation (RFC 5737): nobody has them, and recordings with them can be shown around."
+READY = 10.0
+"s for the MRFP to register."
+STUCK = 1.5
+"s without a word, after which nothing more is to be expected of a scenario."
+SILENCE = 0.3
+"s without a word, after which all that was said is recorded."
+LONGEST = 60.0
+"s of a scenario."
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of it."""
+
+    went_through: bool
+    what: str
+    "In a few words; for a scenario that did not go through, who was left where."
+
+
+def shown(scenario: Scenario) -> LabConfig:
+    """The set-up of a scenario."""
+    users = tuple(f"sip:{participant(number)}@ims.example.net" for number in range(scenario.participants))
+    return replace(SHOWN, users=users)
+
+
+def loopback_plan(config: LabConfig, ues: list[Endpoint], number: int | None = None) -> AddressPlan:
+    """A loopback address for each address shown; those of two runs at a time differ, by `number` or by process."""
+    number = (os.getpid() if number is None else number) % (64 << 8)
+    net = f"127.{64 + (number >> 8)}.{number & 0xFF}"
+    names = [config.mrfc_sip[0], config.mrfp_h248[0], config.mrfp_media, config.kms[0], *(ue[0] for ue in ues)]
+    return AddressPlan({name: f"{net}.{host}" for host, name in enumerate(names, 1)})
+
+
+def ue_place(config: LabConfig, number: int) -> Endpoint:
+    """Where the participant of this number is, from 0."""
+    head, _, last = config.ue_sip[0].rpartition(".")
+    return f"{head}.{int(last) + number}", config.ue_sip[1]
+
+
+async def play(
+    scenario: Scenario,
+    keys: LabKeys,
+    log: LabLog,
+    *,
+    faults: frozenset[str] = frozenset(),
+    recorder: Recorder | None = None,
+    metrics: Metrics | None = None,
+    net: int | None = None,
+) -> Played:
+    """Play a scenario to its end. Raises OSError when a place is taken.
+
+    `net` tells several plays of one process apart.
+    """
+    config = shown(scenario)
+    places = [ue_place(config, number) for number in range(scenario.participants)]
+    users = dict(zip(config.users, places, strict=True))
+    conference = config.conferences[0]
+    async with Lab(loopback_plan(config, places, net), log, recorder=recorder, metrics=metrics) as lab:
+        kms = [make_kms(config, keys)] if scenario.secured else []
+        mrfc = make_mrfc(config, keys, faults=faults, users=users, audit_interval=0.0)
+        await lab.start(*kms, mrfc)
+        in_service = asyncio.ensure_future(lab.noted("mrfc", "mrfp in service", READY))
+        await lab.start(make_mrfp(config, faults=faults))
+        try:
+            await in_service
+        except TimeoutError:
+            return Played(False, "the MRFP did not register with the MRFC")
+        ues: list[Ue] = []
+        for number, (uri, place) in enumerate(users.items()):
+            script = scenario.script(number, conference)
+            function = make_ue(
+                config,
+                keys,
+                uri,
+                place,
+                script,
+                name=participant(number),
+                faults=faults,
+                display_name=participant(number).capitalize(),
+                behaviours=scenario.behaviours,
+            )
+            ues.append(await _join(lab, function, mrfc.core if scenario.dials_out else None, scenario, conference))
+        await _until(lab, lambda: all(ue.done for ue in ues), LONGEST)
+        outcome = _outcome(scenario, ues)
+        await lab.quiet(SILENCE, READY)
+        for ue in ues:
+            lab.do(ue.name, list(ue.stop(asyncio.get_running_loop().time())))
+        await lab.quiet(SILENCE, READY)
+        return outcome
+
+
+async def _join(lab: Lab, function: Function, mrfc: object, scenario: Scenario, conference: str) -> Ue:
+    """Bring a UE up, and wait until it is in the conference, or will not be."""
+    ue = function.core
+    assert isinstance(ue, Ue)
+    await lab.start(function)
+    if isinstance(mrfc, Mrfc):
+        now = asyncio.get_running_loop().time()
+        lab.do(mrfc.name, list(mrfc.invite(conference, ue.config.uri, now, secured=scenario.secured)))
+    await _until(lab, lambda: _is_in(ue) or ue.done, LONGEST)
+    return ue
+
+
+async def _until(lab: Lab, reached: Callable[[], bool], timeout: float) -> None:
+    """Wait for something, as long as anybody says anything."""
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    while not reached() and loop.time() < min(begin + timeout, max(begin, lab.last_activity) + STUCK):
+        await asyncio.sleep(0.01)
+
+
+def _is_in(ue: Ue) -> bool:
+    """Does its MSRP session work?"""
+    connection = ue.call.connection if ue.call is not None else None
+    return connection is not None and connection.msrp is not None and connection.msrp.bound
+
+
+def _outcome(scenario: Scenario, ues: list[Ue]) -> Played:
+    stuck = [f"{ue.name} {_state(ue)}" for ue in ues if not _went_through(scenario, ue)]
+    if stuck:
+        return Played(False, ", ".join(stuck))
+    if scenario.refused:
+        return Played(True, "the MRFC ended the call")
+    heard = sum(ue.tally.heard for ue in ues)
+    return Played(True, f"went through, {_count(len(ues), 'participant')} heard {_count(heard, 'message')}")
+
+
+def _went_through(scenario: Scenario, ue: Ue) -> bool:
+    """Did it carry out its script, with every request answered by 200, and leave as it wanted?"""
+    call = ue.call
+    if not ue.done or call is None:
+        return False
+    if scenario.refused:
+        return call.dialog is not None and call.ended_by != "left"
+    answered = all(status == 200 for status in ue.tally.settled.values())
+    return call.ended_by == "left" and answered and ue.tally.heard >= ue.config.script[-1].heard
+
+
+def _state(ue: Ue) -> str:
+    call = ue.call
+    if call is None:
+        return "was not called"
+    return f"is out: {call.ended_by}" if call.ended_by else f"is left {call.state.value}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
