@@ -53,6 +53,7 @@ CASES = [
         "To-Path of the MRFP", "MRFP-3",
         replaced("chat-2", "To-Path: msrp://198.51.100.7:7394/", "To-Path: msrp://198.51.100.77:7394/"),
         ERROR, ("add", "chat-2"), says="To-Path: msrp://198.51.100.77:7394/jshA7weztas2s93i9ek2;tcp",
+        follows=("CONN-3",),
     ),
     Case(
         "To-Path of a response of the MRFP", "MRFP-3",
