@@ -74,7 +74,9 @@ class Responder:
         return asked, []
 
     def refuse(self, asked: Asked, code: int, text: str) -> Wish:
-        """Answer a request that is not to be executed, without remembering it."""
+        """Answer a request that is not to be executed, without keeping the reply: strangers could fill the memory."""
+        self._running.pop(asked.key, None)
+        self.agenda.drop(("running", asked.key))
         return asked.route.carry(self._error(asked, code, text))
 
     def reply(

@@ -114,6 +114,10 @@ class Transactions:
         """Answer a request; with `error` the whole transaction is refused."""
         return [*self._responder.reply(asked, actions, now, error), *self._agenda.wishes()]
 
+    def refuse(self, asked: Asked, code: int, text: str) -> list[Wish]:
+        """Refuse a request of somebody who may not ask; its repetition is looked at anew."""
+        return [self._responder.refuse(asked, code, text), *self._agenda.wishes()]
+
     def receive(self, event: Event, now: float) -> tuple[list[Outcome], list[Wish]]:
         """Take an event; one that is not about H.248 gives nothing."""
         outcomes: list[Outcome] = []

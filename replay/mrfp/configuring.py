@@ -122,8 +122,7 @@ class Configuring:
         if parameters.local:
             plan.local = read_local(parameters.local)
         if parameters.remote:
-            lenient = bool({"TCP-2", "DIN-4a"} & self.node.faults)
-            plan.remote = read_remote(parameters.remote, address_of_path=lenient)
+            plan.remote = read_remote(parameters.remote)
         return plan
 
     def _plan_signals(self, termination: Termination, command: Command, plans: dict[int, _Plan]) -> None:
@@ -181,8 +180,10 @@ class Configuring:
             if state.leg is not None:
                 self.connections.release(state.leg)
         if parameters.has_local_control:
+            # Properties that are not named keep their values (clause 7.1.1).
             state.mode = parameters.mode or state.mode
-            state.properties = plan.properties
+            kept = [each for each in state.properties if each.name.lower() not in plan.values]
+            state.properties = kept + plan.properties
         if parameters.remote is not None:
             state.remote = parameters.remote
         if state.leg is not None:
@@ -191,6 +192,7 @@ class Configuring:
     def _set_up(self, state: StreamState, leg: Leg, plan: _Plan) -> None:
         if plan.parameters.has_local_control:
             leg.may_get, leg.may_give = MODES[state.mode.lower()]
+        if FILTER_SCRIPT in plan.values:
             leg.filter = plan.filter
         if plan.psk is not None:
             leg.psk = plan.psk
@@ -202,6 +204,7 @@ class Configuring:
             leg.room.uri = comparable(room[0])
         if plan.remote is not None:
             leg.remote = plan.remote.end
+            state.remote_setup = plan.remote.setup
             leg.takes_private = plan.remote.takes_private
             leg.set_path(plan.remote.path)
 
@@ -218,7 +221,7 @@ class Configuring:
         return leg
 
     def _start(self, termination: Termination, plan: _Plan) -> None:
-        """Open, or await, the connection: by signal, or without packages by `a=setup` in Local (H.248.89 clause 10)."""
+        """Open, or await, the connection: by signal, or without packages by `a=setup` (H.248.89 clause 10)."""
         state = termination.streams[plan.stream_id]
         leg = state.leg
         if leg is None:
@@ -226,16 +229,20 @@ class Configuring:
         if plan.releases:
             self.connections.release(leg)
             return
+        # Where Local does not say it, Remote does: one is active, the other passive (RFC 4145 section 4).
+        is_active = plan.starts_tcp or state.setup == "active" or (not state.setup and state.remote_setup == "passive")
+        is_swapped = "DOUT-12" in self.node.faults and not is_active
         if leg.is_secure:
             state.starts_tls |= plan.starts_tls
             if state.starts_tls:
                 self.connections.set_tls_role(leg, "client")
-            elif self.notices.asks_established(termination, plan.stream_id) or "DIN-4d" in self.node.faults:
+            elif self.notices.asks_established(termination, plan.stream_id):
                 self.connections.set_tls_role(leg, "wait")
+            elif is_swapped:
+                self.connections.set_tls_role(leg, "server")
             else:
                 self.connections.try_tls(leg)
-        is_active = plan.starts_tcp or state.setup == "active"
-        if leg.remote is not None and (is_active or "DOUT-12" in self.node.faults):
+        if leg.remote is not None and (is_active or is_swapped):
             self.connections.connect(leg)
         elif not is_active:
             self.connections.listen(leg)

@@ -145,9 +145,8 @@ class Mrfp:
 
     def _receive_request(self, asked: Asked) -> None:
         if not self._registration.is_controller(asked.route):
-            error = ErrorDescriptor(504, "command received from unauthorized entity")
             self._node.note("h248 request of a stranger", address=asked.route.peer_address)
-            self._node.wishes += self._transactions.reply(asked, [], self._node.now, error)
+            self._node.wishes += self._transactions.refuse(asked, 504, "command received from unauthorized entity")
         elif self._node.config.execution_time > 0:
             self._run += 1
             self._running[self._run] = asked

@@ -118,6 +118,8 @@ class Inbound:
             raise Undeliverable(403)
         if not _accepts(self._node.config.accept_types, message.content_type):
             raise Undeliverable(415)
+        if not message.message_id:
+            raise Undeliverable(400)
         total = message.byte_range.total if message.byte_range is not None else None
         if piece.start != 1 or len(self._open) >= limits.open_messages or (total or 0) > limits.message:
             raise Undeliverable(413)  # also where the chunks before it are not known, or no more

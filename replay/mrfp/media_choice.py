@@ -5,12 +5,11 @@ Session and media lines that the gateway has no part in come back as they were s
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from dissectors.errors import DecodeError
-from dissectors.msrp import parse_msrp_uri
+from dissectors.msrp import MsrpUri, parse_msrp_uri
 from dissectors.sdp import Connection, MediaDescription, SessionDescription, decode_sdp_list, encode_sdp
 from replay.events import Endpoint
 from replay.mrfp.refusal import Refusal
@@ -76,16 +75,16 @@ def read_local(octets: bytes) -> LocalRequest:
     raise Refusal(515, "only MSRP over TCP or TLS is supported")
 
 
-def read_remote(octets: bytes, *, address_of_path: bool = False) -> RemoteEnd:
-    """The first MSRP medium. Refusal 449 for an address or a path that is none, 474, 515.
+def read_remote(octets: bytes) -> RemoteEnd:
+    """The first MSRP medium; without a c= line the address is that of the first path entry.
 
-    `address_of_path` puts up with a missing `c=` (faults that are asked for).
+    Refusal 449 for an address or a path that is none, 474, 515.
     """
     for description in _descriptions(octets):
         for media in description.media:
             is_secure = SECURE.get(media.proto.lower())
             if media.media.lower() == "message" and is_secure is not None:
-                return _remote(media, is_secure, address_of_path)
+                return _remote(media, is_secure)
     raise Refusal(515, "only MSRP over TCP or TLS is supported")
 
 
@@ -96,31 +95,32 @@ def _descriptions(octets: bytes) -> list[SessionDescription]:
         raise Refusal(474, f"invalid SDP syntax: {error.why}") from None
 
 
-def _remote(media: MediaDescription, is_secure: bool, address_of_path: bool) -> RemoteEnd:
-    connection = media.connection
-    if connection is None and address_of_path and media.path:
-        with suppress(DecodeError):
-            host = parse_msrp_uri(media.path[0]).host
-            connection = Connection("IN", "IP6" if ":" in host else "IP4", host)
-    if connection is None or media.port is None or media.port > 65535:
-        raise Refusal(449, f"m=message {media.port_text}")
-    try:
-        address = str(ip_address(connection.address))
-    except ValueError:
-        raise Refusal(449, f"c={connection}") from None
+def _remote(media: MediaDescription, is_secure: bool) -> RemoteEnd:
     path = (media.attribute("path") or "").strip()
     if len(path) > MAX_PATH:
         raise Refusal(449, "a=path is too long")
-    for uri in path.split(" ") if path else ():
-        try:
-            parse_msrp_uri(uri)
-        except DecodeError:
-            raise Refusal(449, f"a=path:{path}") from None
+    uris = [_uri(text, path) for text in path.split(" ")] if path else []
+    port = media.port
+    if port is None or port > 65535:
+        raise Refusal(449, f"m=message {media.port_text}")
+    connection = media.connection
+    host = connection.address if connection is not None else uris[0].host if uris else ""
+    try:
+        address = str(ip_address(host))
+    except ValueError:
+        raise Refusal(449, f"c={connection}" if connection is not None else "no c= line") from None
     chatroom = media.chatroom
     return RemoteEnd(
-        (address, media.port) if media.port not in (0, 9) else None,
+        (address, port) if port not in (0, 9) else None,
         path,
         is_secure,
         media.setup or "",
         chatroom is None or "private-messages" in chatroom,
     )
+
+
+def _uri(text: str, path: str) -> MsrpUri:
+    try:
+        return parse_msrp_uri(text)
+    except DecodeError:
+        raise Refusal(449, f"a=path:{path}") from None

@@ -2,7 +2,7 @@
 
 Package names are registered at IANA; those of the items of H.248.69, .89 and .90 are not published freely, so the
 profile (`analyzer.profile`) may name the ones of TCP, TLS and the Pre-Shared Key otherwise. The items of mf, msi and
-msrpstat are choices of ours: see `docs/conformance.md` for what no reachable text fixes.
+msrpstat are choices of ours (`docs/decisions`, the one about the MRFP).
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ class StreamState:
     remote: bytes | None = None
     setup: str = ""
     "`a=setup` of Local."
+    remote_setup: str = ""
     starts_tls: bool = False
     "The controller said that we start TLS."
     leg: Leg | None = None

@@ -132,6 +132,17 @@ def test_a_request_without_an_id_and_one_of_an_unknown_version_are_refused() -> 
     assert parts(wishes) == [TransactionReply(9, error=ErrorDescriptor(406, "version not supported"))]
 
 
+def test_who_may_not_ask_is_refused_and_not_remembered() -> None:
+    node = layer()
+    (asked,), _ = node.receive(datagram(TransactionRequest(7, ACTIONS)), 0.0)
+    assert isinstance(asked, Asked)
+    wishes = node.refuse(asked, 504, "command received from unauthorized entity")
+    assert parts(wishes) == [
+        TransactionReply(7, error=ErrorDescriptor(504, "command received from unauthorized entity"))
+    ]
+    assert len(node.receive(datagram(TransactionRequest(7, ACTIONS)), 0.1)[0]) == 1
+
+
 def test_no_message_makes_more_than_64_requests() -> None:
     node = layer()
     outcomes, wishes = node.receive(datagram(*(TransactionRequest(n, ACTIONS) for n in range(1, 67))), 0.0)

@@ -109,6 +109,30 @@ def test_reserve_then_configure() -> None:  # DOUT-2, DOUT-9b
     assert script.mrfp.legs[0].remote == UE
 
 
+def test_properties_that_a_modify_does_not_name_stay() -> None:  # H.248.1 clause 7.1.1
+    script = Script()
+    control = 'MO=SR,mf/script="discard;",msi/room="sip:chat@conf.example.net"'
+    ann = script.join(name="ann", control=control)
+    bob = script.join(ann.added.context, "bob")
+    added = ann.added
+    script.order(f"C={added.context}{{MF={added.termination}{{M{{ST=1{{O{{tlsbsc/psk=00112233}}}}}}}}}}")
+    reply = script.order(f"C={added.context}{{AV={added.termination}{{AT{{M}}}}}}")
+    assert f"O{{{control}}}" in reply
+    ann.say("still filtered")
+    assert bob.take() == []
+    script.order(f'C={added.context}{{MF={added.termination}{{M{{ST=1{{O{{mf/script="keep;"}}}}}}}}}}')
+    ann.say("no more", message_id="m2")
+    assert len(bob.take()) == 1
+
+
+def test_without_a_connection_line_the_first_path_entry_has_the_address() -> None:
+    script = Script()
+    remote = "R{\nv=0\nm=message 7394 TCP/MSRP *\na=path:msrp://198.51.100.7:2855/r;tcp msrp://192.0.2.7:1/u;tcp\n}"
+    assert "a=path:" in script.order(in_stream(f"{LOCAL},{remote}"))
+    assert script.mrfp.legs[0].remote == UE
+    assert error(script.order(in_stream(LOCAL + ",R{\nv=0\nm=message 7394 TCP/MSRP *\n}"))) == 449
+
+
 def test_local_may_be_chosen_again_and_stays() -> None:
     script = Script()
     added = script.add()

@@ -61,6 +61,16 @@ def test_tcp_4_without_packages_a_setup_of_local_opens_tcp() -> None:  # H.248.8
     assert len(script.of(Connect)) == 1
 
 
+def test_a_setup_of_remote_alone_tells_the_role() -> None:  # RFC 4145 section 4
+    for setup, opens in (("passive", True), ("active", False), ("actpass", False)):
+        script = Script()
+        script.order(
+            "C=${A=${M{ST=1{L{\nv=0\nc=IN IP4 $\nm=message $ TCP/MSRP *\na=path:$\n},R{\nv=0\nc=IN IP4 198.51.100.7\n"
+            f"m=message 7394 TCP/MSRP *\na=setup:{setup}\na=path:msrp://198.51.100.7:7394/ue1;tcp\n}}}}}}}}}}"
+        )
+        assert (len(script.of(Connect)), len(script.of(Listen))) == (opens, not opens)
+
+
 def test_the_signal_may_come_later() -> None:
     script = Script()
     added = script.add(setup="actpass", events=EVENTS)

@@ -153,6 +153,13 @@ def test_400_for_cpim_that_is_none(body: str) -> None:
     assert bob.take() == []
 
 
+def test_400_for_content_without_message_id() -> None:  # RFC 4975 section 7.1
+    _, ann, bob, _ = three()
+    ann.request("SEND", "Content-Type: message/cpim\r\n", ann.wrapped("x"))
+    assert ann.status() == 400
+    assert bob.take() == []
+
+
 def test_413_for_a_message_that_is_too_long() -> None:
     _, ann, bob, _ = three(limits=Limits(message=150))
     ann.say("x" * 100)
