@@ -99,7 +99,7 @@ class ConnectionReader:
                 return self._record(self.digest.transcript, piece)
             if self.is_other_http and not MAY_BE_KMS.match(piece.data):
                 return False
-            decoder = self._begin(piece.offset, side, stream.index)
+            decoder = self._begin(piece.offset, side, stream)
             if decoder is None:
                 return False
         if side.is_idle and isinstance(decoder, MsrpStream):
@@ -138,7 +138,7 @@ class ConnectionReader:
             row, stream = runs.order[place], streams[runs.side[place]]
             side = self._sides[stream.index]
             if side.decoder is None and rows.end[row] > rows.start[row]:
-                self._begin(_offset_of(rows.seq[row], stream), side, stream.index)
+                self._begin(_offset_of(rows.seq[row], stream), side, stream)
 
     def _decode_segment(self, rows: Rows, runs: Runs, place: int, at: int, stream: TcpStream) -> None:
         """Take the octets of one segment of a run, or its rest from `at` on."""
@@ -191,14 +191,14 @@ class ConnectionReader:
         stream.released = piece.offset + len(piece.data)
         return not all(transcript.left_out)
 
-    def _begin(self, offset: int, side: _Side, direction: int) -> StreamDecoder[Any] | None:
+    def _begin(self, offset: int, side: _Side, stream: TcpStream) -> StreamDecoder[Any] | None:
         assert self.speaker is not None
         if self.speaker.decoder is None:
             return None
         side.decoder = self.speaker.decoder()
         side.base = offset
-        if offset and self._exchange is not None:
-            self._exchange.lose(direction)
+        if (offset or stream.midstream) and self._exchange is not None:
+            self._exchange.lose(stream.index)
         return side.decoder
 
     def _take(self, found: list[Framed[Any]], stream: TcpStream, base: int) -> None:
@@ -279,6 +279,7 @@ class ConnectionReader:
             side = self._sides[stream.index]
             if side.decoder is not None:
                 self._take(side.decoder.receive_eof(), stream, side.base)
+            self._judge_end(stream)
             self.digest.packets += stream.packets
             self.digest.retransmissions += stream.retransmissions
         self.digest.guessed = self._tcp.guessed
@@ -288,6 +289,14 @@ class ConnectionReader:
             self.digest.last = max(self.digest.rows, key=itemgetter(0))[0]
         if self._tcp.streams[0].index:
             self.digest.turn()
+
+    def _judge_end(self, stream: TcpStream) -> None:
+        """Note octets that were sent last and not captured, or never any: nothing is to be called absent then."""
+        unseen = stream.unseen
+        if self._exchange is not None and (unseen or stream.next_seq < 0):
+            self._exchange.lose(stream.index)
+        if self.digest.transcript is not None and unseen > 1:
+            self.digest.transcript.add_gap(stream.index, stream.time, 0, unseen)
 
     def _ending(self) -> Ending:
         there, back = sorted(self._tcp.streams, key=attrgetter("index"))

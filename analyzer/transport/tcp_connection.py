@@ -122,6 +122,8 @@ class TcpConnection:
                 return events
             if payload or missing or flags & FIN:
                 stream.receive_segment(frame, time, seq, payload, missing, bool(flags & FIN), events)
+            elif stream.next_seq >= 0 and 0 < stream.distance(seq) <= WINDOW:
+                stream.reached = seq
         self._settle(time, events)
         return events
 

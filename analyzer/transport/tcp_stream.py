@@ -70,6 +70,7 @@ class TcpStream(FrameMarks):
         "packets",
         "peer",
         "quick",
+        "reached",
         "retransmissions",
         "segments",
         "strange",
@@ -100,6 +101,8 @@ class TcpStream(FrameMarks):
         "In-order segments need no look at the connection: nothing held, nothing ending on either side."
         self.acks = -1
         "Its own latest acknowledgment number, which is about the stream of the other side; -1 before any."
+        self.reached = -1
+        "The furthest sequence number of its packets without octets, where that lay ahead of what was captured."
         self.time = 0
         "Time of the latest packet of this direction, ns."
         self.initial_seq = -1
@@ -141,6 +144,14 @@ class TcpStream(FrameMarks):
     def octets(self) -> int:
         """Payload octets handed out."""
         return 0 if self.unsettled else self.offset - self.gap_octets
+
+    @property
+    def unseen(self) -> int:
+        """Octets at its end that were sent, as either end's numbers tell, and are not captured; a FIN counts 1."""
+        if self.next_seq < 0:
+            return 0
+        ahead = [self.distance(seq) for seq in (self.reached, self.peer.acks) if seq >= 0]
+        return max((size for size in ahead if 0 < size <= WINDOW), default=0)
 
     @property
     def syn_retransmissions(self) -> int:

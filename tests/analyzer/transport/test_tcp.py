@@ -311,6 +311,23 @@ def test_octets_cut_by_the_snaplen_are_a_gap() -> None:
     assert (connection.streams[0].octets, connection.streams[0].gap_octets) == (21, 109)
 
 
+def test_octets_sent_last_are_known_to_be_missing_by_the_numbers_of_either_end() -> None:
+    """RFC 9293 section 3.4: what is acknowledged, or stands before a later packet of its sender, was sent."""
+    wire = Wire()
+    wire.handshake()
+    wire.client(ACK, 100, 500, b"hello")
+    wire.server(ACK, 500, 105)
+    (connection,) = wire.table
+    assert [stream.unseen for stream in connection.streams] == [0, 0]
+    wire.client(ACK, 105, 520)  # 20 octets of the server were not captured
+    assert [stream.unseen for stream in connection.streams] == [0, 20]
+    wire.server(ACK, 530, 105)  # ten more of them neither
+    wire.server(ACK, 499, 105, b"\0")  # a keep-alive lies behind, and tells nothing
+    assert [stream.unseen for stream in connection.streams] == [0, 30]
+    assert wire.server(ACK, 500, 105, b"x" * 30) == [(1, 0, b"x" * 30, 9)]  # they were only late
+    assert [stream.unseen for stream in connection.streams] == [0, 0]
+
+
 def test_fin_behind_a_hole_waits_for_the_hole() -> None:
     wire = Wire()
     wire.handshake()
