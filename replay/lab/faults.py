@@ -23,10 +23,7 @@ SCENARIO_OF = {
 "By the section of a row."
 ELSEWHERE = {"TCP-F": "tcp-refused", "DIN-F": "e2e-refused"}
 NOT_SHOWN = {
-    "GEN-1": "no rule judges it yet",
     "GEN-4": "the MRFP refuses the Add for it, and the analyzer tells that as H248-ERROR",
-    "MRFP-2": "no rule judges it yet",
-    "MRFP-3": "no rule judges it yet",
 }
 "Rows that a function can break, without the analyzer finding just that."
 BESIDE: dict[str, frozenset[str]] = {
@@ -34,12 +31,11 @@ BESIDE: dict[str, frozenset[str]] = {
     "TCP-F": frozenset({"TCP-REFUSED"}),
     "DIN-4b": frozenset({"SIP-REASON"}),
     "DIN-F": frozenset({"TCP-REFUSED"}),
-    "DOUT-12": frozenset({"SIP-REASON", "TLS-FAILED"}),
 }
 "What else is found, because the fault has it happen too."
-ALONE = frozenset({"DIN-1a", "DIN-9", "DIN-10a", "DOUT-5", "DOUT-8"})
-"""Rows that take the place of a key agreement: legs then have a key that nobody agreed on, and two of them would break
-MRFP-TLS-2 as well. So there is one participant."""
+ALONE = frozenset({"MRFP-2", "DIN-1a", "DIN-9", "DIN-10a", "DOUT-5", "DOUT-8"})
+"""Rows that are shown with one participant. Where one takes the place of a key agreement, legs have a key that nobody
+agreed on, and two of them would break MRFP-TLS-2 as well; with MRFP-2 nobody hears anybody."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,7 +236,7 @@ class Configuring:
             state.starts_tls |= plan.starts_tls
             if state.starts_tls:
                 self.connections.set_tls_role(leg, "client")
-            elif self.notices.asks_established(termination, plan.stream_id):
+            elif self.notices.asks_established(termination, plan.stream_id) or "DIN-4d" in self.node.faults:
                 self.connections.set_tls_role(leg, "wait")
             elif is_swapped:
                 self.connections.set_tls_role(leg, "server")

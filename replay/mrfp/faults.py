@@ -15,6 +15,7 @@ FAULTS: dict[str, str] = {
     "MRFP-3": "To-Path of requests is made of the address of the remote end, not copied from a=path.",
     "TCP-5": "Told to open the TCP connection, the MRFP waits for the UE to open it (plain MSRP).",
     "TCP-F": "A TCP connection that fails is not notified (plain MSRP).",
+    "DIN-4d": "TLS is not started without a signal, so that a missing one shows.",
     "DIN-7": "Told to open the TCP connection, the MRFP waits for the UE to open it (secured MSRP).",
     "DIN-8": "Told to start TLS, the MRFP waits for the ClientHello of the UE.",
     "DIN-F": "A failure of TCP or TLS is not notified (secured MSRP).",

@@ -15,7 +15,7 @@ def with_and_without(row: str) -> list[tuple[bool, Script]]:
 
 def test_every_fault_has_a_sentence_and_a_test() -> None:
     tested = {name.removeprefix("test_").replace("_", "-").upper() for name in globals() if name.startswith("test_")}
-    assert FAULTS.keys() <= tested
+    assert {row.upper() for row in FAULTS} <= tested
     assert all(text.endswith(".") for text in FAULTS.values())
 
 
@@ -110,6 +110,13 @@ def test_din_8() -> None:
         added = script.add(setup="active", signals=START_BOTH, **SECURE)  # type: ignore[arg-type]
         script.tell(Connected(1, (MEDIA, added.port), UE))
         assert script.of(Secure) == [Secure(1, not broken, KEY, "mrfp")]
+
+
+def test_din_4d() -> None:
+    for broken, script in with_and_without("DIN-4d"):
+        added = script.add(setup="active", signals=START_TCP, **SECURE)  # type: ignore[arg-type]
+        script.tell(Connected(1, (MEDIA, added.port), UE))
+        assert len(script.of(Secure)) == (not broken)
 
 
 def test_dout_12() -> None:
