@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from analyzer.transport.flow import Flow
@@ -167,9 +168,9 @@ class Coverage:
         ):
             mine.update(its)
         self.tls_sessions += other.tls_sessions
-        for item in other.undecoded:
-            self.add_undecoded(item)
-        self.undecoded_total += other.undecoded_total - len(other.undecoded)
+        # In order of frames, whichever lane they were read in.
+        self.undecoded = sorted([*self.undecoded, *other.undecoded], key=attrgetter("frame", "offset"))[:MAX_LISTED]
+        self.undecoded_total += other.undecoded_total
         for gap in other.gaps:
             self.add_gap(gap)
         self.gaps_total += other.gaps_total - len(other.gaps)

@@ -1,4 +1,4 @@
-"""A second process that reads the same capture and does the larger part of TCP: its lane runs beside ours.
+"""A second process that reads the same capture and takes TCP and SIP: its lane runs beside ours.
 
 It sends one batch per packet block through a pipe, as plain tuples in `marshal` form: the pipe is ours from both ends
 and both run the same interpreter, so the format needs neither version nor trust. SIP crosses as the fields of its
@@ -189,4 +189,4 @@ def in_time_order(one: list[Message], other: list[Message]) -> Iterator[Message]
     if not other:
         yield from one
         return
-    yield from sorted([*one, *other], key=lambda each: (each.time, each.frames))
+    yield from sorted([*one, *other], key=attrgetter("time", "frames"))

@@ -25,13 +25,27 @@ def udp_payload(octets: Octets, cut: Cut) -> tuple[Mask, Cut]:
     return (length >= 8) | (length == 0), cut.after(8).first(np.where(length == 0, 1 << 32, length - 8))
 
 
+def sip_looking(words: Ints) -> Mask:
+    """May SIP begin with these four octets: a method in capitals, or `SIP/`? H.248 begins otherwise.
+
+    What begins like MEGACO or Authentication (H.248.1 Annex B), in any case, is left out, and with it the method
+    MESSAGE.
+    """
+    first, pair = words >> 24, words >> 16 | 0x2020
+    mask: Mask = (first >= 0x41) & (first <= 0x5A) & (pair != 0x6D65) & (pair != 0x6175)
+    return mask
+
+
 class DatagramPicker:
-    """Picks the datagrams worth reading; `mine` is False in a lane that hands out none, and only opens tunnels."""
+    """Picks the datagrams worth reading. Of several lanes the second hands out what looks like SIP over UDP, the first
+    all else; any others only open tunnels.
+    """
 
-    __slots__ = ("_mine", "_ports")
+    __slots__ = ("_mine", "_ports", "_sip")
 
-    def __init__(self, wanted_ports: Iterable[int], mine: bool) -> None:
-        self._mine = mine
+    def __init__(self, wanted_ports: Iterable[int], lane: int = 0, lanes: int = 1) -> None:
+        self._mine = lane == 0
+        self._sip = lane == 1 or lanes == 1
         self._ports = np.zeros(65536, np.int64)
         for port, kind in _PORTS.items():
             self._ports[port] = kind
@@ -54,6 +68,8 @@ class DatagramPicker:
         likely = (known & _CARRIERS) != 0
         if self._mine:
             likely = (known != 0) | ((word & 0x80808080) == 0)
+        elif self._sip:
+            likely |= sip_looking(word)
         walk.drop(OTHER, found.cut.packet[~likely])
         found, ports, known, word = narrowed(found, likely), ports[likely], known[likely], word[likely]
         good, payload = udp_payload(octets, found.cut)
@@ -74,7 +90,12 @@ class DatagramPicker:
         wanted = text_looking(word) | ((known & _WANTED) != 0) | (((known & _H248) != 0) & (word >> 24 == 0x30))
         wanted &= rest & (word >> 30 != 2)  # version 2: RTP and RTCP (RFC 3550 section 5.1)
         walk.drop(OTHER, found.cut.packet[rest & ~wanted])
-        return columns + self._rows(source, narrowed(found, wanted), ports[wanted], payload.where(wanted), walk)
+        if not (self._mine and self._sip):
+            sip = sip_looking(word)
+            ours = ~sip if self._mine else sip & self._sip
+            walk.drop(NOT_OURS, found.cut.packet[wanted & ~ours])
+            wanted &= ours
+        return columns + self._rows(source, narrowed(found, wanted), ports[wanted], payload.where(wanted))
 
     def sctp(self, source: Source, found: Payload, walk: Walk, cut: Cut | None = None) -> list[Columns]:
         """Every SCTP packet, from its common header (section 3.1); `cut` where it is not the IP payload."""
@@ -122,12 +143,13 @@ class DatagramPicker:
         walk.drop(link.MALFORMED, found.cut.packet[~good])
         walk.drop(link.TRUNCATED, found.cut.packet[cut_off & ~wanted])
         walk.drop(OTHER, found.cut.packet[good & ~cut_off & ~wanted])
-        return self._rows(source, narrowed(found, wanted), ports[wanted], payload.where(wanted), walk)
-
-    def _rows(self, source: Source, found: Payload, ports: Ints, payload: Cut, walk: Walk) -> list[Columns]:
         if not self._mine:
-            walk.drop(NOT_OURS, payload.packet)
+            walk.drop(NOT_OURS, found.cut.packet[wanted])
             return []
+        return self._rows(source, narrowed(found, wanted), ports[wanted], payload.where(wanted))
+
+    @staticmethod
+    def _rows(source: Source, found: Payload, ports: Ints, payload: Cut) -> list[Columns]:
         if not len(ports):
             return []
         octets = source.octets

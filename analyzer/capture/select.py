@@ -5,8 +5,9 @@ picked by `datagrams`, TCP by flow (`payloads`, `flows`). Fragments come one by 
 walked again, like what scapy digs out of rare link types. Rows leave in time order (`rows`), without copies
 (`duplicates`).
 
-Two processes can share a capture: each sees all packets, and owns by flow a part of TCP; the rest, and the account of
-what belongs to no TCP flow, is lane 0's. The accounts and rows of all lanes together name every packet once.
+Two processes can share a capture: each sees all packets, and owns by flow a part of TCP; SIP over UDP is lane 1's, the
+rest, and the account of what belongs to no TCP flow, is lane 0's. The accounts and rows of all lanes together name
+every packet once.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class Selector:
             raise ValueError(f"lane {lane} of {lanes}")
         self._lane = lane
         self._owner = lane_table(lanes, shares)
-        self._picker = DatagramPicker(udp_ports, lane == 0)
+        self._picker = DatagramPicker(udp_ports, lane, lanes)
         self._judge = FlowJudge()
         self._account: Counter[str] = Counter()
         self._reassembler = fragments.Reassembler()

@@ -259,7 +259,7 @@ def many_flows() -> list[bytes]:
 
 @pytest.mark.parametrize(("lanes", "shares"), [(1, None), (2, None), (2, (8, 8)), (2, (0, 16)), (3, None), (16, None)])
 def test_lanes_share_exactly(lanes: int, shares: tuple[int, ...] | None) -> None:
-    """Together they give what one gives; a TCP flow is in one lane, all else in lane 0."""
+    """Together they give what one gives; a TCP flow is in one lane, SIP over UDP in lane 1, all else in lane 0."""
     packets = many_flows()
     whole = run(block_of(packets))
     parts = [run(block_of(packets), selector=Selector(lane, lanes, shares=shares)) for lane in range(lanes)]
@@ -275,8 +275,32 @@ def test_lanes_share_exactly(lanes: int, shares: tuple[int, ...] | None) -> None
                 flow = max(ports & 0xFFFF, ports >> 16 & 0xFFFF) if transport == 6 else -transport
                 owners.setdefault(flow, set()).add(number)
     assert owners[-132] == {0}
-    assert owners[-17] == {0}
+    assert owners[-17] == {min(lanes - 1, 1)}
     assert all(len(owner) == 1 for owner in owners.values())
+
+
+@pytest.mark.parametrize(
+    ("payload", "lane"),
+    [
+        (b"INVITE sip:a@b SIP/2.0\r\n", 1),
+        (b"SIP/2.0 200 OK\r\n", 1),
+        (b"ACK sip:a@b SIP/2.0\r\n", 1),
+        (b"MESSAGE sip:a@b SIP/2.0\r\n", 0),
+        (b"MEGACO/1 [192.0.2.1] T=1{", 0),
+        (b"Megaco/1 [192.0.2.1] T=1{", 0),
+        (b"!/1 [192.0.2.1] T=1{", 0),
+        (b"AU=0x1:0x2:0x3 !/1 ", 0),
+        (b"Authentication=0x1", 0),
+        (b"\r\nINVITE sip:a@b SIP/2.0\r\n", 0),
+        (b"\r\n", 0),
+    ],
+)
+def test_sip_datagrams_are_of_the_second_lane(payload: bytes, lane: int) -> None:
+    """H.248 (Annex B, any case) and all that begins in another way stay in the first."""
+    packets = [udp(payload), udp(NOISE, 7, 7)]
+    parts = [run(block_of(packets), selector=Selector(number, 2)) for number in range(2)]
+    assert [sum(len(part) for part in each) for each in parts] == [1 - lane, lane]
+    assert sum((account_of(each) for each in parts), Counter()) == account_of(run(block_of(packets)))
 
 
 def test_lane_tables() -> None:

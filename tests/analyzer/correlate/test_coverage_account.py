@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from capture_variants import SHARED, VARIANTS, read_packets, write_pcap
 
+from analyzer.model import Coverage, Undecoded
 from analyzer.pipeline import Analysis, Options
 from analyzer.report.records import coverage_record
 
@@ -84,3 +85,13 @@ def test_used_packets_are_the_messages(name: str) -> None:
     messages = record["messages"].get("sip", 0) + record["messages"].get("h248", 0)
     assert record["used"] == messages
     assert len(frames) + sum(record["unlinked"].values()) == messages
+
+
+def test_lanes_list_what_they_could_not_decode_in_order_of_frames() -> None:
+    """The same list whether one process read all or two shared it."""
+    first, second = Coverage(), Coverage()
+    for frame, coverage in ((3, first), (1, second), (9, first), (4, second)):
+        coverage.add_undecoded(Undecoded("sip", frame, 0, "why"))
+    first.merge(second)
+    assert [each.frame for each in first.undecoded] == [1, 3, 4, 9]
+    assert first.undecoded_total == 4
