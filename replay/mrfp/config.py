@@ -27,6 +27,8 @@ class Limits:
     "Messages that one participant may have under way at a time."
     queue: int = 4 << 20
     "Octets that wait for a participant who reads too slowly; beyond that it is dropped."
+    queues: int = 256 << 20
+    "Octets that wait for all participants together; beyond that the one who adds to them is dropped."
     throttle: int = 256 << 10
     "Octets that wait for a participant before those who send to it are paused."
     stalled: float = 30.0

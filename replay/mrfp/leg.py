@@ -109,8 +109,7 @@ class Leg:
         self.line = None
         self.is_ready = False
         self._awaited.clear()
-        self._queue.clear()
-        self.queued = 0
+        self._clear_queue()
         self._is_congested = False
         self._slowed_by = 0
         for kind in ("stalled", "awaited", "idle"):
@@ -129,8 +128,7 @@ class Leg:
             self.node.note("msrp participant dropped", termination=self.name, why=why, queued=self.queued)
             self.line.end_reason = why
             self.is_ready = False
-            self._queue.clear()
-            self.queued = 0
+            self._clear_queue()
             self._unthrottle()
             self.node.wishes.append(Close(self.line.number, abort=True))
 
@@ -147,7 +145,8 @@ class Leg:
         limits = self.node.config.limits
         self._queue.append(data)
         self.queued += len(data)
-        if self.queued > limits.queue:
+        self.node.queued += len(data)
+        if self.queued > limits.queue or self.node.queued > limits.queues:
             self.drop("reads too slowly")
         elif sender is not None and self.queued > limits.throttle and sender not in self._throttled:
             self._throttled.add(sender)
@@ -165,8 +164,7 @@ class Leg:
         self.node.agenda.drop(("stalled", self))
         if self._queue and self.line is not None:
             self.node.send(self.line.number, b"".join(self._queue))
-        self._queue.clear()
-        self.queued = 0
+        self._clear_queue()
         self._unthrottle()
 
     def slow_down(self) -> None:
@@ -181,6 +179,11 @@ class Leg:
             self._slowed_by -= 1
             if self._slowed_by == 0 and self.line is not None:
                 self.node.wishes.append(Resume(self.line.number))
+
+    def _clear_queue(self) -> None:
+        self.node.queued -= self.queued
+        self.queued = 0
+        self._queue.clear()
 
     def _unthrottle(self) -> None:
         throttled, self._throttled = self._throttled, set()

@@ -24,6 +24,8 @@ class Node:
         self.agenda = Agenda(f"{config.name} media")
         self.octets: dict[int, list[bytes]] = {}
         "What the event at hand sends on each connection; it goes out in one piece, before what else is wished for."
+        self.queued = 0
+        "Octets that wait for participants who read slowly, all together."
         self._ids: list[bytes] = []
         self._next_connection = 1
 

@@ -71,6 +71,22 @@ def test_a_reader_whose_queue_is_full_is_dropped_noted_and_notified() -> None:
     assert f"N={bob.added.termination}{{OE=4{{g/cause{{ST=1,Generalcause=FT}}}}}}" in notice
 
 
+def test_queues_are_bounded_all_together() -> None:
+    script = Script(limits=Limits(queues=20_000))
+    ann = script.join(name="ann")
+    slow = [script.join(ann.added.context, f"slow{number}") for number in range(5)]
+    for each in slow:
+        script.tell(Congested(each.connection))
+    dropped = []
+    for number in range(10):
+        ann.say("x" * 2000, message_id=f"m{number}")
+        dropped += [wish.connection for wish in script.of(Close)]
+        assert sum(leg.queued for leg in script.mrfp.legs) <= 20_000
+    assert len(dropped) == 5
+    script.order(f"C={ann.added.context}{{W-S=*{{AT{{}}}}}}")
+    assert script.mrfp._node.queued == 0
+
+
 def test_a_reader_that_reads_nothing_is_dropped_after_30_s() -> None:
     script, ann, bob = two()
     script.tell(Congested(bob.connection))
