@@ -9,6 +9,7 @@ command -v erl >/dev/null || missing="$missing erlang-base"
 ls /usr/lib/erlang/lib/megaco-* >/dev/null 2>&1 || missing="$missing erlang-megaco"
 command -v openssl >/dev/null || missing="$missing openssl"
 command -v gnutls-cli >/dev/null || missing="$missing gnutls-bin"
+command -v sipp >/dev/null || missing="$missing sip-tester"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "not installed:$missing (tests that need them will skip)" >&2

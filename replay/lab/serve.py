@@ -96,7 +96,7 @@ def how_to_join(config: LabConfig, keys_file: str | None) -> str:
         "",
         f"  conference  {conference}{more}, by UDP and TCP at {sip}",
         f"  SIP phone   outbound proxy {sip}, then call {conference}",
-        f"  sipsak      sipsak -vv -s sip:{room}@{sip}",
+        f"  sipsak      sipsak -vv -s sip:{sip}",
         f"  SIPp        sipp {sip} -sf dial-in.xml -s {room} -i {config.ue_sip[0]} -m 1   (dial-in.xml: docs/lab.md)",
         f"  our UE      mrfscope lab ue --dial {room} --say hello",
     ]

@@ -59,6 +59,7 @@ def _mrfp(config: LabConfig, keys: LabKeys) -> Function:
 @click.option("--at", "ue_sip", type=PLACE, help="Where it takes SIP.")
 @click.option("--dial", metavar="ROOM", help="Dial into this conference; otherwise it waits to be called.")
 @click.option("--secured", is_flag=True, help="With end-to-end security: needs --keys.")
+@click.option("--refer", "called", metavar="URI", help="Have the MRFC invite this user, such as sip:bob@127.0.0.51.")
 @click.option("--say", "texts", multiple=True, metavar="TEXT", help="Say this; can be repeated.")
 @click.option("--send", "file", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Send this file.")
 @click.option("--hear", default=0, metavar="N", help="Leave once so many messages were heard.")
@@ -69,6 +70,7 @@ def ue(
     uri: str,
     dial: str | None,
     secured: bool,
+    called: str | None,
     texts: tuple[str, ...],
     file: str | None,
     hear: int,
@@ -87,7 +89,7 @@ def ue(
     from analyzer.cli.main import complain
     from replay.lab.functions import make_ue
     from replay.lab.serve import serve
-    from replay.ue import Action, DialIn, Leave, Octets, Say, SendContent, Step, Ue
+    from replay.ue import Action, DialIn, Leave, Octets, Refer, Say, SendContent, Step, Ue
 
     config = lab_config(flags)
     if secured and keys_file is None:
@@ -97,6 +99,7 @@ def ue(
     if file is not None:
         does.append(SendContent("application/octet-stream", Octets(Path(file).read_bytes())))
     script = [Step(do=DialIn(f"sip:{dial}@{config.domain}", secured))] if dial else []
+    script += [Step(do=Refer(called))] if called else []
     script += [Step(do=each) for each in does]
     script.append(Step(do=Leave(), after=stay, heard=hear, settled=True))
     made: list[Ue] = []
@@ -117,9 +120,13 @@ def ue(
     played = made[0]
     failed = [status for status in played.tally.settled.values() if status != 200]
     ended = played.call.ended_by if played.call is not None else "was not called"
-    line = f"ue: heard {played.tally.heard} messages, {len(played.tally.settled)} of its own were answered; {ended}"
+    answered = len(played.tally.settled) - len(failed)
+    line = (
+        f"ue: heard {played.tally.heard} messages, {answered} of {answered + len(failed)} requests of its own went well"
+    )
+    line += "; left" if ended == "left" else f"; out: {ended}"
     if ended != "left" or failed:
-        complain(line + (f"; refused with {failed[0]}" if failed else ""))
+        complain(line)
         return 1
     click.echo(line)
     return 0
