@@ -11,12 +11,13 @@ from analyzer.findings import Finding, Result, Severity, Status, not_applicable
 
 def judge(evidence: Evidence) -> Result:
     """Every SEND with a body has a Content-Type."""
-    if not evidence.msrp:
+    if not evidence.has_msrp:
         return NO_MSRP
     found = told(evidence, ("no-content-type",), _tell)
     if found.is_broken:
         return found
-    typed = [way.content_types[0][1] for view in evidence.msrp for way in view.session.ways if way.content_types]
+    ways = [way for part in evidence.session.connections for each in part.msrp() for way in each.ways]
+    typed = [way.content_types[0][1] for way in ways if way.content_types]
     if not typed:
         return not_applicable("no message with content was sent")
     return Result(Status.OK, frames=(min(typed),))

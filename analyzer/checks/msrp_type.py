@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from analyzer.checks.msrp_observed import NO_MSRP
 from analyzer.checks.rule import Rule
 from analyzer.evidence import Announced, Evidence, MsrpView
@@ -35,10 +37,15 @@ def judge(evidence: Evidence) -> Result:
     return OK if known else NOT_KNOWN
 
 
-def _listed(receiver: list[Announced], name: str) -> set[str]:
+def _listed(receiver: list[Announced], name: str) -> frozenset[str]:
     """The types of all its descriptions: a later one may add what an earlier one lacks."""
-    values = [value for each in receiver for value in each.attributes(name)]
-    return {plain_type(word) for value in values for word in value.split()}
+    return _types(tuple(value for each in receiver for value in each.attributes(name)))
+
+
+@lru_cache(maxsize=128)
+def _types(values: tuple[str, ...]) -> frozenset[str]:
+    """Clients of one make say the same in every session."""
+    return frozenset(plain_type(word) for value in values for word in value.split())
 
 
 def plain_type(text: str) -> str:
@@ -47,7 +54,7 @@ def plain_type(text: str) -> str:
 
 
 def _refused(
-    view: MsrpView, direction: int, receiver: Announced, accepted: set[str], wrapped: set[str]
+    view: MsrpView, direction: int, receiver: Announced, accepted: frozenset[str], wrapped: frozenset[str]
 ) -> list[Finding]:
     found: list[Finding] = []
     who, other = view.names[direction], view.names[1 - direction]
@@ -57,7 +64,7 @@ def _refused(
         (
             "accept-wrapped-types",
             sent.wrapped_types,
-            (wrapped | accepted | CONTAINERS) if wrapped else {"*"},
+            (wrapped | accepted | CONTAINERS) if wrapped else frozenset("*"),
             " in CPIM",
         ),
     ):

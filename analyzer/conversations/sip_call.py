@@ -14,7 +14,7 @@ from analyzer.conversations.offer_answer import Exchange, exchanges
 from analyzer.model import Message
 from analyzer.transport.flow import FlowKey
 from dissectors.errors import DecodeError
-from dissectors.sip import SipMessage, parse_name_addr
+from dissectors.sip import SipMessage, address_uri
 
 CHALLENGES = (401, 407, 494)
 "Refusals that ask for another try (RFC 3261 section 22, RFC 3329): they do not end a call."
@@ -313,6 +313,6 @@ def _tags(sip: SipMessage) -> tuple[str, str]:
 def _uri(sip: SipMessage, name: str) -> str:
     """The URI of From or To as written, empty when it cannot be read."""
     try:
-        return parse_name_addr(sip.header(name) or "").uri
+        return address_uri(sip.header(name) or "")
     except DecodeError:
         return ""

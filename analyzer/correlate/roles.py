@@ -45,9 +45,12 @@ def note_roles(nodes: NodeTable, session: Session) -> None:
         nodes.note(ours, Role.MRFP)
     far = theirs if theirs in media else ""
     nodes.note(far, Role.UE)
+    seen = {"", focus}
     for message in facts.messages:
-        for address in (message.flow.src_ip, message.flow.dst_ip):
-            if address != focus:
+        flow = message.flow
+        for address in (flow.src_ip, flow.dst_ip):
+            if address not in seen:
+                seen.add(address)
                 nodes.note(address, Role.UE if address == far else Role.PROXY)
 
 

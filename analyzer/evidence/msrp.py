@@ -59,8 +59,11 @@ def by_kind(views: Iterable[MsrpView]) -> dict[str, list[Seen]]:
 
 def _direction_of_mrfp(evidence: Evidence, connection: Connection, session: MsrpSession) -> int | None:
     """By the session-ids that the MRFP and the UE were announced with, else by the MRFP's addresses."""
-    ours, theirs = evidence.our_session_ids, evidence.their_session_ids
     client, server = session.client_session_id, session.server_session_id
+    announced = evidence.ours
+    if announced is not None and client and client == announced.end.session_id:
+        return CLIENT  # mostly; no need to look at all descriptions
+    ours, theirs = evidence.our_session_ids, evidence.their_session_ids
     if client in ours or server in theirs:
         return CLIENT
     if server in ours or client in theirs:

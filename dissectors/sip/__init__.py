@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dissectors.sip.address import NameAddr, SipUri, Via, parse_name_addr, parse_uri, parse_via, unescape
+from dissectors.sip.address import NameAddr, SipUri, Via, address_uri, parse_name_addr, parse_uri, parse_via, unescape
 from dissectors.sip.body import BodyPart
 from dissectors.sip.decode import decode_sip
 from dissectors.sip.encode import build_request, build_response, encode_sip
@@ -19,6 +19,7 @@ __all__ = [
     "SipStream",
     "SipUri",
     "Via",
+    "address_uri",
     "build_request",
     "build_response",
     "decode_sip",

@@ -126,6 +126,12 @@ def parse_name_addr(value: str) -> NameAddr:
     return NameAddr("", uri.strip(), parse_parameters(semicolon + rest))
 
 
+def address_uri(value: str) -> str:
+    """The URI of one address, as `parse_name_addr` gives it, without reading the parameters. Raises DecodeError."""
+    match = _NAME_ADDR.match(value)
+    return match[3].strip() if match is not None else parse_name_addr(value).uri
+
+
 def parse_via(value: str) -> Via:
     """Read one Via element. Raises DecodeError where it has not protocol, transport and sent-by."""
     match = _VIA.match(value)

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from dissectors.errors import DecodeError
-from dissectors.sip.address import parse_name_addr
+from dissectors.sip.address import address_uri, parse_name_addr
 from dissectors.sip.parameters import parse_parameters
 
 _NUMBER = re.compile(r"[0-9]{1,10}")
@@ -52,7 +52,7 @@ def read_contact_uri(contacts: list[str]) -> str | None:
     if not contacts or contacts[0] == "*":
         return None
     try:
-        return parse_name_addr(contacts[0]).uri or None
+        return address_uri(contacts[0]) or None
     except DecodeError:
         return None
 

@@ -11,6 +11,7 @@ from dissectors.sip import (
     NameAddr,
     SipUri,
     Via,
+    address_uri,
     parse_name_addr,
     parse_parameters,
     parse_uri,
@@ -149,3 +150,26 @@ def test_hostile_values_cost_linear_time(piece: str) -> None:
         except DecodeError:
             continue
     assert time.perf_counter() - start < 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"A, B" <sip:a@example.net;lr>;tag=1',
+        "< sip:a@example.net >",
+        "sip:a@example.net;tag=1",
+        "*",
+        "",
+        '"never closed',
+        "<sip:never@closed",
+        "a <b> <c>;d",
+    ],
+)
+def test_address_uri_is_that_of_the_whole_address(value: str) -> None:
+    try:
+        whole = parse_name_addr(value)
+    except DecodeError:
+        with pytest.raises(DecodeError):
+            address_uri(value)
+    else:
+        assert address_uri(value) == whole.uri
