@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from replay.kms.core import Kms
+from replay.kms.faults import FAULTS
 from replay.kms.users import KmsConfig, KmsUser, read_config
 
-__all__ = ["Kms", "KmsConfig", "KmsUser", "read_config"]
+__all__ = ["FAULTS", "Kms", "KmsConfig", "KmsUser", "read_config"]

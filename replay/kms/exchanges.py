@@ -107,6 +107,8 @@ def _request(config: KmsConfig, request: MikeyMessage, timestamp: Timestamp, now
     if own is None and not config.tpk:
         return _refused(request, ErrorNo.INVALID_TPPAR, timestamp, "no ticket key")
     flags = _granted(flags, MODE_FLAGS[2 if own is not None else 1])
+    if "DIN-1e" in config.faults:
+        flags = _granted(flags, MODE_FLAGS[3])
     rand, mpk, tgk = draw(KEY_OCTETS), draw(KEY_OCTETS), draw(KEY_OCTETS)
     begin = ntp_utc(now)[:4]
     end = (int.from_bytes(begin, "big") + config.lifetime & 0xFFFFFFFF).to_bytes(4, "big")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from replay.events import Endpoint
+from replay.kms.faults import FAULTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,12 @@ class KmsConfig:
     "The KMS's own ticket key, for mode 1."
     lifetime: int = 86400
     "s for which tickets are valid."
+    faults: frozenset[str] = frozenset()
+    "Rows of `FAULTS` to break."
+
+    def __post_init__(self) -> None:
+        if unknown := self.faults - FAULTS.keys():
+            raise ValueError(f"the KMS cannot break {', '.join(sorted(unknown))}")
 
     def user(self, identity: bytes) -> KmsUser | None:
         """Whose identity this is."""

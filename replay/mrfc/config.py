@@ -42,7 +42,7 @@ class MrfcConfig:
     mrfp: Endpoint | None = None
     "An MRFP that is taken to be in service without a ServiceChange; None waits for one."
     mrfp_allowed: tuple[str, ...] = ()
-    "Addresses from which an MRFP may register; empty allows that of `mrfp`, or any."
+    "Addresses from which an MRFP may register; empty allows that of `mrfp`, or the first to come."
     domain: str = "conf.example.net"
     "Host of the conference URIs."
     rooms: frozenset[str] | None = None

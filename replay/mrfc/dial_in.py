@@ -23,6 +23,7 @@ from replay.mrfc.termination import Termination, other_port
 from replay.negotiation import MsrpMedia, Refusal, answer_setup, read_offer, remote_end, write_answer
 from replay.negotiation.media import CPIM
 from replay.sip import Dialog, Hop, ServerKey
+from replay.sip.dialog import is_plain_uri
 
 NOT_ACCEPTABLE = "Not Acceptable Here"
 
@@ -241,6 +242,6 @@ def caller_of(invite: SipMessage) -> tuple[str, str]:
             named = parse_name_addr(value)
         except DecodeError:
             continue
-        if named.uri:
+        if is_plain_uri(named.uri):
             return named.display_name, named.uri
     return "", "sip:anonymous@anonymous.invalid"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import count
 
@@ -19,6 +20,8 @@ from replay.sip import ClientKey, Directory, SipAgent, SipLayer, bare_uri
 from replay.sip.dialog import Headers, make_cancel
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, SUBSCRIBE, REFER"
+_ROOM = re.compile(r"[a-z0-9\-_.!~*'()%+=&$,]{1,64}")
+"User part of a conference URI."
 NTP_EPOCH = 2_208_988_800
 "s from 1900 to 1970."
 
@@ -79,7 +82,8 @@ class Focus:
         _, _, rest = key.partition(":")
         user, _, host = rest.rpartition("@")
         rooms = self.config.rooms
-        if host != self.config.domain.lower() or not user or (rooms is not None and user not in rooms):
+        known_room = _ROOM.fullmatch(user) is not None if rooms is None else user in rooms
+        if host != self.config.domain.lower() or not known_room:
             return None
         return Conference(f"sip:{user}@{self.config.domain}", user)
 

@@ -197,6 +197,8 @@ class Gateway:
             return
         named = self._config.mrfp
         allowed = self._config.mrfp_allowed or ((named[0],) if named is not None else ())
+        if not allowed and self._route is not None:
+            allowed = (self._route.peer_address,)  # one MRFP at a time
         if allowed and asked.route.peer_address not in allowed:
             reply.error = ErrorDescriptor(402, "unauthorized")
             return

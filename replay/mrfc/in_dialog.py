@@ -7,6 +7,7 @@ from replay.mrfc.focus import ALLOW, RELEASED, Focus
 from replay.mrfc.leg import Cause, Leg, State
 from replay.negotiation import Refusal, read_offer
 from replay.sip import ServerKey
+from replay.sip.dialog import target_of
 
 
 class InDialog:
@@ -35,9 +36,9 @@ class InDialog:
         if leg.state is not State.JOINED:
             focus.respond(key, Cause(491, "Request Pending"), now)
             return
-        if message.contact_uri():
+        if target_of(message):
             assert leg.dialog is not None
-            leg.dialog.remote_target = message.contact_uri() or ""
+            leg.dialog.remote_target = target_of(message)
         if message.sdp() is None:
             if message.method == "UPDATE":
                 focus.sip.layer.respond(key, 200, "OK", now, headers=headers)  # refreshes the target

@@ -14,6 +14,7 @@ from replay.mrfc.event_package import CONTENT_TYPE, PACKAGE, conference_info
 from replay.mrfc.focus import Focus
 from replay.mrfc.leg import Cause, Leg
 from replay.sip import ClientKey, Dialog, Hop, ServerKey
+from replay.sip.dialog import is_plain_uri
 
 DEFAULT_EXPIRES = 3600
 MAX_EXPIRES = 86400
@@ -214,4 +215,5 @@ def _refer_to(request: SipMessage) -> tuple[str, str] | None:
     head, _, rest = uri.partition(";method=")
     method, _, others = rest.partition(";")
     uri = head + (f";{others}" if others else "")
-    return (uri.partition("?")[0], method.upper() or "INVITE") if uri else None
+    uri = uri.partition("?")[0]
+    return (uri, method.upper() or "INVITE") if is_plain_uri(uri) else None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from dissectors.sip import SipMessage, build_request, build_response
 
+_PLAIN_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{0,31}:[!#-;=?-~]{1,1024}")
 Headers = Iterable[tuple[str, str]]
 
 
@@ -38,7 +40,7 @@ class Dialog:
             invite.call_id,
             invite.header("From") or "",
             response.header("To") or "",
-            response.contact_uri() or invite.request_uri,
+            target_of(response) or invite.request_uri,
             response.header_list("Record-Route")[::-1],
             invite.cseq,
         )
@@ -50,7 +52,7 @@ class Dialog:
             invite.call_id,
             f"{invite.header('To') or ''};tag={tag}",
             invite.header("From") or "",
-            invite.contact_uri() or "",
+            target_of(invite),
             invite.header_list("Record-Route"),
             0,
             invite.cseq,
@@ -118,6 +120,17 @@ def response_to(
         *headers,
     ]
     return build_response(status, reason, made, body)
+
+
+def target_of(message: SipMessage) -> str:
+    """The URI of a Contact, if a request can have it as its Request-URI; empty otherwise."""
+    uri = message.contact_uri() or ""
+    return uri if is_plain_uri(uri) else ""
+
+
+def is_plain_uri(text: str) -> bool:
+    """Is this a URI that can stand in a start line and between angle brackets?"""
+    return _PLAIN_URI.fullmatch(text) is not None
 
 
 def make_cancel(invite: SipMessage) -> SipMessage:

@@ -135,6 +135,9 @@ class SipLayer:
         return events
 
     def _receive(self, message: SipMessage, hop: Hop, now: float) -> list[SipEvent]:
+        if not _can_be_answered(message):
+            self.faults["unanswerable"] += 1
+            return []
         if not message.is_request:
             return self._response(message, hop, now)
         via = _top_via(message)
@@ -264,6 +267,15 @@ class SipLayer:
         request = server.request
         if request is not None:
             self._accepted.pop((request.call_id, request.from_tag, request.cseq), None)
+
+
+def _can_be_answered(message: SipMessage) -> bool:
+    """Can a response, or an ACK, repeat what it must of this message? Decoding takes more than may be sent."""
+    try:
+        response_to(message, 200, "OK", tag="x")
+    except ValueError:
+        return False
+    return True
 
 
 def _top_via(message: SipMessage) -> Via | None:

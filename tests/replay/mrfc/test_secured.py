@@ -80,3 +80,18 @@ def test_dial_out(mode: int) -> None:
     assert [(client, server) for _, client, server in world.tls] == [("bob", "mrfp")]
     assert list(bob.tally.settled.values()) == [200, 200]
     assert not focus.focus.conferences
+
+
+def test_din_1e_the_kms_gives_a_ticket_that_looks_made_by_the_initiator() -> None:
+    world = World()
+    place(world, kms(world, faults=frozenset({"DIN-1e"})), mrfc(), mrfp())
+    world.run(0.1)
+    alice = ue(ALICE, *visit("under cover", secured=True))
+    place(world, alice)
+    assert world.run(60, lambda: alice.done)
+    assert alice.call is not None
+    assert alice.call.ended_by == "left"
+    (value,) = decode_sdp(sip_messages(world)[0].sdp()).media[0].attribute_all("key-mgmt")
+    ticket = decode_key_mgmt(value).ticket
+    assert ticket is not None
+    assert ticket.flags.letters == "EFGHILNO"
