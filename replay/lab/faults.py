@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from replay.kms import FAULTS as KMS_FAULTS
 from replay.lab.scenarios import Scenario
 from replay.mrfc import FAULTS as MRFC_FAULTS
 from replay.mrfp import FAULTS as MRFP_FAULTS
@@ -29,7 +30,6 @@ NOT_SHOWN = {
 BESIDE: dict[str, frozenset[str]] = {
     "MRFP-1": frozenset({"SIP-5XX"}),
     "TCP-F": frozenset({"TCP-REFUSED"}),
-    "DIN-4b": frozenset({"SIP-REASON"}),
     "DIN-F": frozenset({"TCP-REFUSED"}),
 }
 "What else is found, because the fault has it happen too."
@@ -56,7 +56,7 @@ def with_faults(scenario: Scenario, rows: Iterable[str]) -> Scenario:
 
 
 def _faults() -> dict[str, Fault]:
-    tables = {"UE": UE_FAULTS, "MRFC": MRFC_FAULTS, "MRFP": MRFP_FAULTS}
+    tables = {"UE": UE_FAULTS, "MRFC": MRFC_FAULTS, "MRFP": MRFP_FAULTS, "KMS": KMS_FAULTS}
     rows = {row for table in tables.values() for row in table} - NOT_SHOWN.keys()
     made = {}
     for row in sorted(rows, key=_order):

@@ -11,6 +11,7 @@ from typing import Any
 
 from replay.events import Core, Endpoint
 from replay.keying import Party
+from replay.kms import FAULTS as KMS_FAULTS
 from replay.kms import Kms, KmsConfig, KmsUser
 from replay.lab.config import LabConfig
 from replay.lab.keys import KMS_IDENTITY, LabKeys
@@ -33,10 +34,10 @@ class Function:
     "Its own."
 
 
-def make_kms(config: LabConfig, keys: LabKeys) -> Function:
+def make_kms(config: LabConfig, keys: LabKeys, *, faults: frozenset[str] = frozenset()) -> Function:
     """The KMS, which knows everybody who has a key."""
     users = tuple(KmsUser(identity, key, keys.tickets.get(identity)) for identity, key in keys.shared.items())
-    made = KmsConfig(config.kms, KMS_IDENTITY, users, keys.kms)
+    made = KmsConfig(config.kms, KMS_IDENTITY, users, keys.kms, faults=faults & KMS_FAULTS.keys())
     core = Kms(made, clock=time.time_ns, draw=secrets.token_bytes)
     return Function(core, (), frozenset({config.kms[0]}))
 

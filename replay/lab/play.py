@@ -87,7 +87,7 @@ async def play(
     users = dict(zip(config.users, places, strict=True))
     conference = config.conferences[0]
     async with Lab(loopback_plan(config, places, net), log, recorder=recorder, metrics=metrics) as lab:
-        kms = [make_kms(config, keys)] if scenario.secured else []
+        kms = [make_kms(config, keys, faults=faults)] if scenario.secured else []
         mrfc = make_mrfc(config, keys, faults=faults, users=users, audit_interval=0.0)
         await lab.start(*kms, mrfc)
         in_service = asyncio.ensure_future(lab.noted("mrfc", "mrfp in service", READY))
