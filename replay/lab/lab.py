@@ -15,6 +15,10 @@ from replay.lab.functions import Function
 from replay.lab.log import LabLog, WarningsToLog
 from replay.lab.metrics import Metered, Metrics
 
+SILENCE = 0.2
+"s without a word, after which all is said."
+GOODBYE = 2.0
+"s for calls to end when the lab stops."
 EDGE = logging.getLogger("mrfscope.lab")
 
 
@@ -48,9 +52,18 @@ class Lab:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._end_calls()
         for name in reversed(self._runtimes):
             await self._runtimes[name].stop()
         EDGE.removeHandler(self._handler)
+
+    async def _end_calls(self) -> None:
+        """Let calls end and terminations go back while the MRFP is still there to answer."""
+        now = asyncio.get_running_loop().time()
+        for name, runtime in reversed(self._runtimes.items()):
+            if name not in ("mrfp", "kms"):
+                runtime.do(runtime.core.stop(now))
+        await self.quiet(SILENCE, GOODBYE)
 
     async def start(self, *functions: Function) -> None:
         """Start functions, each once the one before it is up. Raises OSError when a place is taken."""

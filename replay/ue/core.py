@@ -70,6 +70,11 @@ class Ue:
         """Is the script over, and no call left?"""
         return self._next_step >= len(self.config.script) and (self.call is None or self.call.state is CallState.OVER)
 
+    @property
+    def is_out(self) -> bool:
+        """Is its call over, whatever the script has left?"""
+        return self.call is not None and self.call.state is CallState.OVER
+
     # ------------------------------------------------------------------ the core
 
     def start(self, now: float) -> Sequence[Wish]:

@@ -115,7 +115,7 @@ def ue(
         make,
         make_log(log_json, quiet),
         metrics=make_metrics(metrics_at, config.beyond_loopback),
-        until=lambda: bool(made) and made[0].done,
+        until=lambda: bool(made) and (made[0].done or made[0].is_out),
     )
     played = made[0]
     failed = [status for status in played.tally.settled.values() if status != 200]

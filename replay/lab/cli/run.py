@@ -37,9 +37,11 @@ def run(
 
     Messages and the recording show addresses for documentation (RFC 5737), so that nothing of this machine is in them.
 
-    Exit codes: 0 it went through, or a fault that was asked for kept it from that; 1 it did not; 2 wrong usage.
+    Exit codes: 0 it went through, or a fault that was asked for kept it from that; 1 it did not; 2 wrong usage; 130
+    interrupted.
     """
     import asyncio
+    import signal
     import time
 
     from analyzer.cli.main import complain
@@ -57,6 +59,7 @@ def run(
     log = make_log(log_json, not (verbose or log_json))
     metrics = make_metrics(metrics_at, False)
     write_keys(keys, keys_out)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, in order
     try:
         if capture is None:
             played = asyncio.run(play(scenario, keys, log, faults=rows, metrics=metrics))

@@ -6,11 +6,15 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
+import pytest
+
+from analyzer.cli import main
 from tests.analyzer.cli.processes import COMMAND, mrfscope, needs_command, refused
 
 pytestmark = needs_command
@@ -47,6 +51,12 @@ def running(first: str, *arguments: str | Path) -> Iterator[subprocess.Popen[str
         assert process.wait(20) == 0
 
 
+def metrics(place: str) -> str:
+    with urlopen(f"http://{place}/metrics", timeout=5) as answer:
+        text: str = answer.read().decode()
+    return text
+
+
 def test_each_function_alone(tmp_path: Path) -> None:
     """KMS, MRFC, MRFP and UE as four processes: a secured leg, H.248 over TCP; logs, metrics, a quick end."""
     config, keys = lab_file(tmp_path, h248_transport='"tcp"', secured_only='["chat-17"]'), tmp_path / "keys.toml"
@@ -64,9 +74,7 @@ def test_each_function_alone(tmp_path: Path) -> None:
         plain = mrfscope("lab", "ue", *common, "--dial", "chat-17", "-q")
         assert plain.returncode == 1
         assert plain.stderr.endswith("; out: 488 Not Acceptable Here\n")
-        with urlopen(f"http://{NET}.60:9100/metrics", timeout=5) as answer:
-            lines = answer.read().decode().splitlines()
-        assert 'mrfscope_lab_events_total{event="Secured",function="mrfp"} 1.0' in lines
+        assert 'mrfscope_lab_events_total{event="Secured",function="mrfp"} 1.0\n' in metrics(f"{NET}.60:9100")
         mrfc.send_signal(signal.SIGTERM)
         log = [json.loads(line) for line in mrfc.stderr]
     assert all(set(line) <= {"time", "level", "function", "what", "details"} for line in log)
@@ -81,30 +89,89 @@ def test_a_place_that_is_taken(tmp_path: Path) -> None:
     assert said.startswith(f"mrfscope: lab: cannot listen at {NET}.40:8080: Address already in use\n")
 
 
-def test_nothing_beyond_loopback_unless_allowed() -> None:
-    assert "10.0.0.1 is no loopback address" in refused("lab", "up", "--mrfc-sip", "10.0.0.1:5060", code=2)
-    said = refused("lab", "run", "tcp-dial-in", "--metrics", "10.0.0.1:9100", code=2)
+def test_a_lab_that_stops_ends_its_calls(tmp_path: Path) -> None:
+    """BYE with a Reason, and the termination is given back, before the MRFP goes."""
+    config = lab_file(tmp_path)
+    place = f"{NET}.60:9101"
+    with running("The lab is up", "up", "--config", config, "--log-json", "--metrics", place) as lab:
+        command = [
+            str(COMMAND),
+            "lab",
+            "ue",
+            "--config",
+            str(config),
+            "--dial",
+            "chat-17",
+            "--say",
+            "x",
+            "--stay",
+            "60",
+        ]
+        with subprocess.Popen([*command, "--log-json"], stderr=subprocess.PIPE, text=True) as ue:
+            until = time.monotonic() + 20
+            while 'connections{function="mrfp"} 1.0' not in metrics(place) and time.monotonic() < until:
+                time.sleep(0.1)
+            lab.send_signal(signal.SIGTERM)
+            _, said = ue.communicate(timeout=20)
+        assert lab.stderr is not None
+        log = [json.loads(line) for line in lab.stderr]
+    assert ue.returncode == 1
+    assert said.endswith("; out: the conference server stops\n")
+    notes = [line["what"] for line in log if line["function"] == "mrfc"]
+    assert notes == ["mrfp in service", "leg ends", "leg released", "mrfp lost"]
+
+
+def test_a_scenario_that_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = [str(COMMAND), "lab", "run", "conference-50", "-w", str(tmp_path / "x.pcapng")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        until = time.monotonic() + 20
+        while not list(tmp_path.iterdir()) and time.monotonic() < until:
+            time.sleep(0.05)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=20)
+    assert (process.returncode, said.strip()) == (130, "mrfscope: interrupted")
+    assert list(tmp_path.iterdir()) == []
+
+
+# ------------------------------------------------------------------ refusals, in this process
+
+
+@pytest.fixture
+def refusal(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """What the command says when it ends with 2."""
+
+    def run(*arguments: str | Path) -> str:
+        assert main.run(["lab", *map(str, arguments)]) == 2
+        out, said = capsys.readouterr()
+        assert out == ""
+        return said
+
+    return run
+
+
+def test_nothing_beyond_loopback_unless_allowed(refusal: Callable[..., str]) -> None:
+    assert "10.0.0.1 is no loopback address" in refusal("up", "--mrfc-sip", "10.0.0.1:5060")
+    said = refusal("run", "tcp-dial-in", "--metrics", "10.0.0.1:9100")
     assert "--metrics: 10.0.0.1 is no loopback address" in said
 
 
-def test_wrong_usage(tmp_path: Path) -> None:
-    assert "did you mean tcp-dial-in" in refused("lab", "run", "tcp-dialin", code=2)
-    assert "did you mean OFFER-6, OFFER-5 or OFFER-4?" in refused(
-        "lab", "run", "tcp-dial-in", "--fault", "OFFER-7", code=2
-    )
-    said = refused("lab", "run", "tcp-dial-in", "--fault", "din-9", code=2)
+def test_wrong_usage(refusal: Callable[..., str], tmp_path: Path) -> None:
+    assert "did you mean tcp-dial-in" in refusal("run", "tcp-dialin")
+    assert "did you mean OFFER-6, OFFER-5 or OFFER-4?" in refusal("run", "tcp-dial-in", "--fault", "OFFER-7")
+    said = refusal("run", "tcp-dial-in", "--fault", "din-9")
     assert "DIN-9 shows in e2e-dial-in, not in tcp-dial-in" in said
-    assert "no scenario is called 'conference-1'" in refused("lab", "run", "conference-1", code=2)
-    assert "'127.0.0.1' must be an IP address and a port" in refused("lab", "up", "--kms", "127.0.0.1", code=2)
-    assert "--secured needs --keys FILE" in refused("lab", "ue", "--dial", "chat-17", "--secured", code=2)
+    assert "no scenario is called 'conference-1'" in refusal("run", "conference-1")
+    assert "'127.0.0.1' must be an IP address and a port" in refusal("up", "--kms", "127.0.0.1")
+    assert "--secured needs --keys FILE" in refusal("ue", "--dial", "chat-17", "--secured")
     (tmp_path / "lab.toml").write_text("room = 1\n")
-    said = refused("lab", "up", "--config", tmp_path / "lab.toml", code=2)
+    said = refusal("up", "--config", tmp_path / "lab.toml")
     assert said.startswith(f"mrfscope: {tmp_path}/lab.toml:1: room: no such key; did you mean rooms")
     (tmp_path / "lab.toml").write_text('\nkms = "here:80"\n')
-    said = refused("lab", "up", "--config", tmp_path / "lab.toml", code=2)
+    said = refusal("up", "--config", tmp_path / "lab.toml")
     assert "lab.toml:2: kms: must be an IP address and a port, such as 127.0.0.10:5060, is 'here:80'" in said
     (tmp_path / "keys.toml").write_text("")
-    assert "not the keys of a lab" in refused("lab", "kms", "--keys", tmp_path / "keys.toml", code=2)
+    assert "not the keys of a lab" in refusal("kms", "--keys", tmp_path / "keys.toml")
 
 
 def test_a_recording_that_cannot_be_written(tmp_path: Path) -> None:
