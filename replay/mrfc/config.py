@@ -70,7 +70,8 @@ class MrfcConfig:
     "The MRFP's own, for the rows OFFER-4 and SEND-1."
     ring_timeout: float = 60.0
     "s that a user may let it ring."
-    termination: str = "ip/1/mb/$"
+    termination: str = ""
+    "What an Add asks for; empty: `ip/1/mb/$` in text, `$` in binary, which has no names."
     encoding: str = "text"
     "Of H.248: `text` or `binary`."
     names: ItemNames = field(default_factory=ItemNames)

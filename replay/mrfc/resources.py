@@ -60,7 +60,8 @@ def add_command(config: MrfcConfig, wanted: Wanted) -> Command:
     if remote is None and "DOUT-2" in config.faults and wanted.secured:
         remote = _description("198.51.100.99", "9", SECURED, "", "")
     stream = StreamParameters("SendReceive", None, None, _properties(config, wanted), True, local, remote)
-    command = Command(CommandName.ADD, [config.termination], media=MediaDescriptor({STREAM: stream}))
+    wildcard = config.termination or ("$" if config.encoding == "binary" else "ip/1/mb/$")
+    command = Command(CommandName.ADD, [wildcard], media=MediaDescriptor({STREAM: stream}))
     if wanted.remote is not None:
         _watch_and_start(config, wanted, command)
     return command
