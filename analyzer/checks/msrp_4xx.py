@@ -24,6 +24,7 @@ RULE = Rule(
         "MRFP-2",
         "MRFP-3",
         "MSRP-SESSION-ID",
+        "CONN-3",
         "MSRP-TYPE",
         "MSRP-SIZE",
         "GEN-1",

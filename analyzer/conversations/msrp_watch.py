@@ -263,6 +263,8 @@ class ExchangeWatch:
                 continue
             request = way.first_request
             method, _ = _named(request)
+            if method == "AUTH":  # to a relay, which has no session-id yet (RFC 4976 section 5.1)
+                continue
             detail: dict[str, Detail] = {"method": method, "sent_to": receiver, "expected": tuple(expected)}
             self.observe("wrong-session-id", request, detail)
             accepted = self._accepted.get(index) or self._first_ok(index, 1 - direction)
