@@ -31,8 +31,10 @@ SHOWN = LabConfig(
 "Addresses for documentation (RFC 5737): nobody has them, and recordings with them can be shown around."
 READY = 10.0
 "s for the MRFP to register."
-STUCK = 1.5
+STUCK = 5.0
 "s without a word, after which nothing more is to be expected of a scenario."
+STUCK_BROKEN = 1.5
+"The same where something is broken on purpose, so that it may well get stuck."
 SILENCE = 0.3
 "s without a word, after which all that was said is recorded."
 LONGEST = 60.0
@@ -96,6 +98,7 @@ async def play(
             await in_service
         except TimeoutError:
             return Played(False, "the MRFP did not register with the MRFC")
+        patience = STUCK_BROKEN if faults else STUCK
         ues: list[Ue] = []
         for number, (uri, place) in enumerate(users.items()):
             script = scenario.script(number, conference)
@@ -110,8 +113,9 @@ async def play(
                 display_name=participant(number).capitalize(),
                 behaviours=scenario.behaviours,
             )
-            ues.append(await _join(lab, function, mrfc.core if scenario.dials_out else None, scenario, conference))
-        await _until(lab, lambda: all(ue.done for ue in ues), LONGEST)
+            caller = mrfc.core if scenario.dials_out else None
+            ues.append(await _join(lab, function, caller, scenario, conference, patience))
+        await _until(lab, lambda: all(ue.done for ue in ues), patience)
         outcome = _outcome(scenario, ues)
         await lab.quiet(SILENCE, READY)
         for ue in ues:
@@ -120,7 +124,7 @@ async def play(
         return outcome
 
 
-async def _join(lab: Lab, function: Function, mrfc: object, scenario: Scenario, conference: str) -> Ue:
+async def _join(lab: Lab, function: Function, mrfc: object, scenario: Scenario, conference: str, patience: float) -> Ue:
     """Bring a UE up, and wait until it is in the conference, or will not be."""
     ue = function.core
     assert isinstance(ue, Ue)
@@ -128,15 +132,15 @@ async def _join(lab: Lab, function: Function, mrfc: object, scenario: Scenario, 
     if isinstance(mrfc, Mrfc):
         now = asyncio.get_running_loop().time()
         lab.do(mrfc.name, list(mrfc.invite(conference, ue.config.uri, now, secured=scenario.secured)))
-    await _until(lab, lambda: _is_in(ue) or ue.done, LONGEST)
+    await _until(lab, lambda: _is_in(ue) or ue.done, patience)
     return ue
 
 
-async def _until(lab: Lab, reached: Callable[[], bool], timeout: float) -> None:
+async def _until(lab: Lab, reached: Callable[[], bool], patience: float) -> None:
     """Wait for something, as long as anybody says anything."""
     loop = asyncio.get_running_loop()
     begin = loop.time()
-    while not reached() and loop.time() < min(begin + timeout, max(begin, lab.last_activity) + STUCK):
+    while not reached() and loop.time() < min(begin + LONGEST, max(begin, lab.last_activity) + patience):
         await asyncio.sleep(0.01)
 
 
