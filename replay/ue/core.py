@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from itertools import count
 
-from dissectors.sip import SipMessage, build_request
+from dissectors.sip import SipMessage
 from replay.agenda import Agenda
 from replay.events import (
     Accepted,
@@ -35,7 +35,8 @@ from replay.ue.calling import Calling
 from replay.ue.config import Behaviour, UeConfig
 from replay.ue.connection import Link
 from replay.ue.msrp_session import Heard, MsrpNews, MsrpSession, ReportHeard, Settled, Tally
-from replay.ue.script import Action, Leave, Pause, Refer, Say, SendContent, SetNickname, Subscribe
+from replay.ue.runner import Runner
+from replay.ue.script import Action, Leave, Pause, Refer, Say, SendContent, SetNickname, Step, Subscribe
 from replay.ue.script import DialIn as DialInAction
 from replay.ue.talk import Talk
 from replay.ue.ways import Ways
@@ -62,13 +63,12 @@ class Ue:
         self.call: Call | None = None
         self.participants = 0
         "In the conference, as the focus says to those who subscribed."
-        self._next_step = 0
-        self._step_due: float | None = None
+        self._runner = Runner(config.script, self.ways.agenda)
 
     @property
     def done(self) -> bool:
         """Is the script over, and no call left?"""
-        return self._next_step >= len(self.config.script) and (self.call is None or self.call.state is CallState.OVER)
+        return self._runner.over and (self.call is None or self.call.state is CallState.OVER)
 
     @property
     def is_out(self) -> bool:
@@ -141,7 +141,7 @@ class Ue:
         elif isinstance(action, Refer) and call is not None:
             self._in_dialog(call, "REFER", [("Refer-To", f"<{action.uri}>")], now)
         elif isinstance(action, Subscribe) and call is not None:
-            self._subscribe(call, now)
+            self.ways.subscribe(call.conference, now)
         elif isinstance(action, Say | SendContent | SetNickname) and call is not None:
             self.talk.do(call, action, now)
 
@@ -171,48 +171,16 @@ class Ue:
     def _in_dialog(self, call: Call, method: str, headers: list[tuple[str, str]], now: float) -> None:
         self.ways.in_dialog(call, method, [*headers, self.ways.contact()], now)
 
-    def _subscribe(self, call: Call, now: float) -> None:
-        ways = self.ways
-        found = ways.config.directory.find(call.conference)
-        if found is None:
-            return
-        headers = [
-            ("From", f"<{ways.config.uri}>;tag={ways.tag()}"),
-            ("To", f"<{call.conference}>"),
-            ("Call-ID", ways.call_id()),
-            ("CSeq", "1 SUBSCRIBE"),
-            ways.contact(),
-            ("Event", "conference"),
-            ("Expires", "3600"),
-        ]
-
-        def build(via: str) -> SipMessage:
-            return build_request("SUBSCRIBE", call.conference, [("Via", via), ("Max-Forwards", "70"), *headers])
-
-        ways.sip.request(build, found[0], now, transport=found[1])
-
     # ------------------------------------------------------------------ the script
 
     def _go_on(self, now: float) -> None:
         """Do all steps whose time has come."""
-        script = self.config.script
-        while self._next_step < len(script):
-            step = script[self._next_step]
-            if self._step_due is None:
-                if not self._may_begin(self._next_step):
-                    return
-                self._step_due = now + step.after
-                if step.after > 0:
-                    self.ways.agenda.put("script", self._step_due)
-            if self._step_due > now:
-                return
-            self._step_due = None
-            self._next_step += 1
+        while (step := self._runner.take(now, self._may_begin)) is not None:
             if not isinstance(step.do, Pause):
                 self._do(step.do, now)
 
-    def _may_begin(self, number: int) -> bool:
-        step = self.config.script[number]
+    def _may_begin(self, step: Step) -> bool:
+        """Is there what a step needs?"""
         needs_call = not isinstance(step.do, DialInAction) if step.joined is None else step.joined
         session, call = self._session(), self.call
         if needs_call:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dissectors.sdp import Origin
+from dissectors.sip import SipMessage, build_request
 from replay.agenda import Agenda
 from replay.events import Endpoint, Wish
 from replay.keying import Chance, KmsClient
@@ -135,6 +136,26 @@ class Ways:
             transport=found[1],
             hop=call.hop,
         )
+
+    def subscribe(self, conference: str, now: float) -> None:
+        """SUBSCRIBE to who is in a conference (RFC 4575), in a dialog of its own."""
+        found = self.config.directory.find(conference)
+        if found is None:
+            return
+        headers = [
+            ("From", f"<{self.config.uri}>;tag={self.tag()}"),
+            ("To", f"<{conference}>"),
+            ("Call-ID", self.call_id()),
+            ("CSeq", "1 SUBSCRIBE"),
+            self.contact(),
+            ("Event", "conference"),
+            ("Expires", "3600"),
+        ]
+
+        def build(via: str) -> SipMessage:
+            return build_request("SUBSCRIBE", conference, [("Via", via), ("Max-Forwards", "70"), *headers])
+
+        self.sip.request(build, found[0], now, transport=found[1])
 
     def hang_up(self, call: Call, now: float, reason: str = "") -> None:
         """BYE; the MSRP connection is the MRFP's to close once the MRFC has it release the termination."""
