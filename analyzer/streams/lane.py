@@ -120,11 +120,11 @@ class Lane:
         for place, frame, time, transport, addresses, ports, start, end, seq, ack, flags, missing in columns:
             if transport == 6:
                 if taken[place]:
-                    if tcp.is_due(time):
+                    if time >= tcp.due:
                         receive_events(tcp.receive_time(time))
                     continue
                 if stops[place]:
-                    if tcp.is_due(time):
+                    if time >= tcp.due:
                         receive_events(tcp.receive_time(time))
                     stop, one, two = tcp.receive_run(rows, runs, place, stops[place])
                     if one is not None and two is not None:

@@ -26,21 +26,20 @@ from dissectors.msrp import MsrpStream
 
 PROBES = 12
 "Pieces of each direction that are looked at before a connection counts as none of ours."
-_STEP_WORDS = {
-    TcpStep.SYN: "SYN",
-    TcpStep.SYN_ACK: "SYN ACK",
-    TcpStep.ESTABLISHED: "ACK, established",
-    TcpStep.FIN: "FIN",
-    TcpStep.RST: "RST",
-    TcpStep.REFUSED: "RST, connection refused",
-    TcpStep.TIMEOUT: "SYN never answered",
-}
-_OUTCOMES = {
-    TcpStep.CLOSED: "closed",
-    TcpStep.RST: "reset",
-    TcpStep.REFUSED: "refused",
-    TcpStep.TIMEOUT: "timeout",
-}
+_STEP_WORDS = [""] * (max(TcpStep) + 1)
+"By step: its row; the steps that are none are told by others."
+_STEP_WORDS[TcpStep.SYN] = "SYN"
+_STEP_WORDS[TcpStep.SYN_ACK] = "SYN ACK"
+_STEP_WORDS[TcpStep.ESTABLISHED] = "ACK, established"
+_STEP_WORDS[TcpStep.FIN] = "FIN"
+_STEP_WORDS[TcpStep.RST] = "RST"
+_STEP_WORDS[TcpStep.REFUSED] = "RST, connection refused"
+_STEP_WORDS[TcpStep.TIMEOUT] = "SYN never answered"
+_OUTCOMES = [""] * (max(TcpStep) + 1)
+_OUTCOMES[TcpStep.CLOSED] = "closed"
+_OUTCOMES[TcpStep.RST] = "reset"
+_OUTCOMES[TcpStep.REFUSED] = "refused"
+_OUTCOMES[TcpStep.TIMEOUT] = "timeout"
 
 Streams = tuple[TcpStream, TcpStream]
 "The streams of side 0 and of side 1."
@@ -261,14 +260,14 @@ class ConnectionReader:
         digest.last = max(digest.last, event.time)
         if not digest.rows:
             digest.started = min(digest.started, event.time)
-        word = _STEP_WORDS.get(event.step)
-        if word is not None:
+        word = _STEP_WORDS[event.step]
+        if word:
             direction = event.direction ^ self._tcp.streams[0].index
             digest.rows.append((event.time, (event.frame,), direction, "tcp", word, -1))
         if event.step is TcpStep.ESTABLISHED:
             digest.established = event.time
-        outcome = _OUTCOMES.get(event.step)
-        if outcome is not None and digest.outcome != "reset":
+        outcome = _OUTCOMES[event.step]
+        if outcome and digest.outcome != "reset":
             digest.outcome = outcome
             digest.ended = event.time
         if event.step is TcpStep.END:

@@ -75,12 +75,12 @@ class TcpTable:
     __slots__ = (
         "_closing",
         "_connections",
-        "_due",
         "_holes",
         "_next_sweep",
         "_opening",
         "_streams",
         "closed_idle",
+        "due",
         "evicted_full",
         "evicted_idle",
         "limit",
@@ -109,7 +109,8 @@ class TcpTable:
         self._opening: dict[TcpConnection, None] = {}  # SYN not yet answered, longest waiting first
         self._closing: dict[TcpConnection, None] = {}  # ended, longest ended first
         self._holes: dict[TcpConnection, None] = {}
-        self._due = -_NEVER  # when to look at the three above
+        self.due = -_NEVER
+        "From this capture time on `receive_time` is to be called before a packet is left to `receive_run`."
         self._next_sweep = _NEVER
 
     def __len__(self) -> int:
@@ -136,7 +137,7 @@ class TcpTable:
         the snaplen cut off. Events may be of other connections, too: those that fell due, or that this one replaces.
         """
         stream = self._streams.get((addresses, ports))
-        if stream is None or time >= self._due or not stream.quick or flags & 0x17 != 0x10:
+        if stream is None or time >= self.due or not stream.quick or flags & 0x17 != 0x10:
             return self._receive(stream, addresses, ports, frame, time, seq, ack, flags, payload, missing)
         if seq != stream.next_seq or missing:
             return self._receive(stream, addresses, ports, frame, time, seq, ack, flags, payload, missing)
@@ -195,14 +196,10 @@ class TcpTable:
             stream.next_seq = after
         return stop, *((two, one) if side else (one, two))
 
-    def is_due(self, time: int) -> bool:
-        """Must `receive_time` be called before a packet of this time is left to `receive_run`?"""
-        return time >= self._due
-
     def receive_time(self, time: int) -> list[TcpEvent]:
         """Judge what falls due at capture time `time`."""
         events: list[TcpEvent] = []
-        if time >= self._due:
+        if time >= self.due:
             self._receive_time(time, events)
         return events
 
@@ -229,11 +226,11 @@ class TcpTable:
         missing: int,
     ) -> Sequence[TcpEvent]:
         events: list[TcpEvent] = []
-        if time >= self._due:
+        if time >= self.due:
             self._receive_time(time, events)
             stream = self._streams.get((addresses, ports))
-        elif time < self._due - CLOCK_STEP:
-            self._due, self._next_sweep = time + SECOND, time + self.open_idle // 4
+        elif time < self.due - CLOCK_STEP:
+            self.due, self._next_sweep = time + SECOND, time + self.open_idle // 4
         has_payload = bool(payload or missing)
         if stream is not None:
             connection = stream.connection
@@ -252,7 +249,7 @@ class TcpTable:
             self._receive_state(connection, state)
         if connection.waiting:
             self._holes[connection] = None
-            self._due = min(self._due, time + HOLE_TIME)
+            self.due = min(self.due, time + HOLE_TIME)
         return events
 
     def _receive_state(self, connection: TcpConnection, before: TcpState) -> None:
@@ -325,7 +322,7 @@ class TcpTable:
             for connection in idle:
                 self._remove(connection, events)
         # many holes at a time are looked at less often, so that the cost per packet stays bounded
-        self._due = now + (HOLE_TIME + len(self._holes) * 100_000 if self._holes else SECOND)
+        self.due = now + (HOLE_TIME + len(self._holes) * 100_000 if self._holes else SECOND)
 
     def _judge_opening(self, now: int, events: list[TcpEvent]) -> None:
         for connection in list(islice(self._opening, 1000)):
