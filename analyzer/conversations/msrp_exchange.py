@@ -27,20 +27,6 @@ HEAD_OCTETS = 2048
 _INNER_TYPE = re.compile(rb"(?:[^\r\n]++\r?\n)*?Content-Type:[ \t]*([^\r\n]*)", re.IGNORECASE)
 
 
-class _Head:
-    """How messages of one kind between two paths begin: what stands behind the transaction id."""
-
-    __slots__ = ("from_path", "is_new", "is_request", "to_path", "way")
-
-    def __init__(self, is_request: bool, to_path: str, from_path: str, way: Way) -> None:
-        self.is_request = is_request
-        self.to_path = to_path
-        self.from_path = from_path
-        self.way = way
-        self.is_new = True
-        "Expected, and not seen so far."
-
-
 class MsrpExchange:
     """Follows the MSRP of one connection; one instance per connection, fed in the order of each direction."""
 
@@ -50,7 +36,8 @@ class MsrpExchange:
         self._connection = connection
         self._by_paths: tuple[dict[tuple[bool, str, str], Way], ...] = ({}, {})
         "For each direction: is it a request, To-Path, From-Path; to what they name."
-        self._heads: tuple[dict[bytes, _Head], dict[bytes, _Head]] = ({}, {})
+        self._heads: tuple[dict[bytes, Way], dict[bytes, Way]] = ({}, {})
+        "For each direction what stands between transaction id and Message-ID, or end-line; to the way that it names."
         self._by_session_ids: dict[tuple[str, str], int] = {}
         self._ways: list[tuple[Way, Way]] = []
         "For each session what its client says, and what its server says."
@@ -78,10 +65,9 @@ class MsrpExchange:
             strict=True,
         ):
             direction = side ^ turned
-            head = heads[direction].get(text)
-            if head is None:
+            way = heads[direction].get(text) or self._meet(text, direction, frame)
+            if way is None:
                 break
-            way = head.way
             if fields is None:
                 theirs = waiting[1 - direction]
                 request = theirs.get(transaction_id)
@@ -119,9 +105,6 @@ class MsrpExchange:
                     way.begin(row)
                 if asks:
                     way.ask(message_id, row)
-            if head.is_new:
-                head.is_new = False
-                self._way(head.is_request, head.to_path, head.from_path, direction, frame)
             number += 1
         return number
 
@@ -191,30 +174,28 @@ class MsrpExchange:
             pair = (sender, receiver) if direction == 0 else (receiver, sender)
             sessions = self._connection.sessions
             index = self._by_session_ids.setdefault(pair, len(sessions))
-            is_new = index == len(sessions)
-            if is_new:
+            if index == len(sessions):
                 sessions.append(MsrpSession(*pair))
                 self._ways.append((Way(index, 0), Way(index, 1)))
             way = by_paths[is_request, to_path, from_path] = self._ways[index][direction]
             way.note(way.request_paths if is_request else way.response_paths, to_path, frame)
             if is_request:
                 way.note(way.from_paths, from_path, frame)
-            self._learn(is_request, to_path, from_path, way)
-            if is_new and " " not in to_path and " " not in from_path:  # no relay: what is to be expected
-                other = self._ways[index][1 - direction]
-                self._learn(not is_request, to_path, from_path, way)
-                self._learn(True, from_path, to_path, other)
-                self._learn(False, from_path, to_path, other)
         return way
 
-    def _learn(self, is_request: bool, to_path: str, from_path: str, way: Way) -> None:
-        """Know from now on how a SEND request, or a 200 response, between these paths begins."""
-        both = to_path + from_path
-        heads = self._heads[way.direction]
-        if both.isascii() and both.isprintable() and len(both) <= HEAD_OCTETS and len(heads) < HEADS:
-            begin = " SEND" if is_request else " 200 OK"
-            text = f"{begin}\r\nTo-Path: {to_path}\r\nFrom-Path: {from_path}\r\n".encode()
-            heads.setdefault(text, _Head(is_request, to_path, from_path, way))
+    def _meet(self, head: bytes, direction: int, frame: int) -> Way | None:
+        """The way of messages that begin so, and know it from now on; None where that is left to `add`."""
+        kind, to_path, from_path, _ = head.split(b"\r\n")
+        begins = to_path.startswith(b"To-Path: ") and from_path.startswith(b"From-Path: ")
+        text = (to_path[9:] + from_path[11:]).decode("latin-1")
+        heads = self._heads[direction]
+        if not begins or not text.isascii() or not text.isprintable() or len(text) > HEAD_OCTETS or len(heads) >= HEADS:
+            return None
+        paths = to_path[9:].decode(), from_path[11:].decode()
+        if any(path != path.strip() for path in paths):
+            return None
+        way = heads[head] = self._way(kind == b" SEND", *paths, direction, frame)
+        return way
 
     # ------------------------------------------------------------------ gaps, and the end
 

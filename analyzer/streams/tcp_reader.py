@@ -133,11 +133,16 @@ class ConnectionReader:
             place += 1
 
     def _begin_sides(self, rows: Rows, runs: Runs, first: int, stop: int, streams: Streams) -> None:
-        for place in range(first, stop):
-            row, stream = runs.order[place], streams[runs.side[place]]
-            side = self._sides[stream.index]
-            if side.decoder is None and rows.end[row] > rows.start[row]:
-                self._begin(_offset_of(rows.seq[row], stream), side, stream)
+        """Begin with the first octets of a direction."""
+        for which, stream in enumerate(streams):
+            loads = runs.loads[which]
+            if self._sides[stream.index].decoder is not None or loads[stop] == loads[first]:
+                continue
+            place = next(
+                each for each in range(first, stop) if runs.side[each] == which and loads[each] < loads[each + 1]
+            )
+            seq = rows.seq[runs.order[place]]
+            self._begin(_offset_of(seq, stream), self._sides[stream.index], stream)
 
     def _decode_segment(self, rows: Rows, runs: Runs, place: int, at: int, stream: TcpStream) -> None:
         """Take the octets of one segment of a run, or its rest from `at` on."""
