@@ -40,7 +40,7 @@ _MODEMS = {
     "v91": "V91",
     "synchISDN": "SN",
 }
-_DIGIT_MAP = re.compile(r"(?:([TSLZ])\s*:\s*([0-9]{1,2})\s*,\s*)", re.IGNORECASE)
+_DIGIT_MAP = re.compile(r"(?:([TSLZ])\s*:\s*([0-9]{1,2})\s*,\s*)", re.IGNORECASE | re.ASCII)
 _TIMERS = {"T": "startTimer", "S": "shortTimer", "L": "longTimer", "Z": "durationTimer"}
 
 

@@ -26,9 +26,9 @@ _STRINGS = {UTF8: "utf-8", IA5: "latin-1", 0x12: "latin-1", 0x13: "latin-1", 0x1
 _RELATIONS = {"greaterThan": ">", "smallerThan": "<", "unequalTo": "#"}
 _RELATION_NAMES = {sign: name for name, sign in _RELATIONS.items()}
 _ROOT = b"\xff" * 8
-_DIGIT_MAP_NAME = re.compile(r"dialplan([0-9A-F])([0-9A-F])", re.IGNORECASE)
+_DIGIT_MAP_NAME = re.compile(r"dialplan([0-9A-F])([0-9A-F])", re.IGNORECASE | re.ASCII)
 _DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,19}")
-_HEX = re.compile(r"0x[0-9a-f]{1,16}", re.IGNORECASE)
+_HEX = re.compile(r"0x[0-9a-f]{1,16}", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(slots=True)

@@ -34,7 +34,7 @@ _HEX = re.compile(r"0x[0-9a-f]{1,16}")
 _ADDRESS = re.compile(r"\[([0-9a-f.:]+)\](.*)")
 _WORD = re.compile(r"[a-z][a-z0-9]*(?![/\-])")
 _SPACE = re.compile(r"\s+")
-_TIMER = re.compile(r"\s*([tslz])\s*:\s*([0-9]{1,2})\s*,", re.IGNORECASE)
+_TIMER = re.compile(r"\s*([tslz])\s*:\s*([0-9]{1,2})\s*,", re.IGNORECASE | re.ASCII)
 
 
 def canonical(message: H248Message) -> H248Message:

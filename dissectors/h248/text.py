@@ -35,7 +35,7 @@ _HEADER = re.compile(
     rf"(?:MEGACO|!)/([0-9]{{1,2}}){_LWSP}"
     r"(\[[0-9A-F.:]+\](?::[0-9]{1,5})?|<[^<>\s]{1,255}>(?::[0-9]{1,5})?|MTP\{[0-9A-F]{4,8}\}"
     rf"|[A-Z][A-Z0-9_*/$]*(?:@[A-Z0-9.\-]+)?)({_LWSP})",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _TRANSACTIONS = spelled({token: token for token in ("T", "P", "PN", "K", "SM", "ER")})
 _CONTEXTS = spelled({"C": True})

@@ -15,7 +15,7 @@ from dissectors.h248.tokens import LONG
 
 T = TypeVar("T")
 
-TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{8}", re.IGNORECASE)
+TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{8}", re.IGNORECASE | re.ASCII)
 _SPACE = re.compile(r"\s+")
 
 

@@ -16,8 +16,8 @@ from dissectors.sip.parameters import parse_parameters, split_list
 
 # token of section 25.1
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
-_VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
-_STATUS = re.compile(r"(SIP/[0-9]+\.[0-9]+) +([0-9]{3})(?: (.*))?", re.IGNORECASE | re.DOTALL)
+_VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE | re.ASCII)
+_STATUS = re.compile(r"(SIP/[0-9]+\.[0-9]+) +([0-9]{3})(?: (.*))?", re.IGNORECASE | re.ASCII | re.DOTALL)
 _NUMBER = re.compile(r"[0-9]{1,10}")
 _USUAL_METHODS = frozenset(
     (
@@ -26,13 +26,15 @@ _USUAL_METHODS = frozenset(
     )
 )  # fmt: skip
 _USUAL = tuple((key, len(key)) for key in ("\nCall-ID: ", "\nFrom: ", "\nTo: ", "\nCSeq: ", "\nContent-Length: "))
-_WANTED = re.compile(r"\n(call-id|i|from|f|to|t|cseq|content-length|l|via|v)[ \t]*+:[ \t]*+([^\n]*)", re.IGNORECASE)
+_WANTED = re.compile(
+    r"\n(call-id|i|from|f|to|t|cseq|content-length|l|via|v)[ \t]*+:[ \t]*+([^\n]*)", re.IGNORECASE | re.ASCII
+)
 _PLACE = {
     "call-id": 0, "i": 0, "from": 1, "f": 1, "to": 2, "t": 2, "cseq": 3,
     "content-length": 4, "l": 4, "via": 5, "v": 5,
 }  # fmt: skip
 _NAMES = ("Call-ID", "From", "To", "CSeq")
-_VIA = re.compile(r"\n(?:via|v)[ \t]*+:", re.IGNORECASE)
+_VIA = re.compile(r"\n(?:via|v)[ \t]*+:", re.IGNORECASE | re.ASCII)
 _EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
 
 

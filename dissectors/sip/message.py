@@ -51,6 +51,13 @@ def _field_of(name: str) -> re.Pattern[bytes]:
     return re.compile(rb"\n(?:" + either + rb")[ \t]*+:[ \t]*+([^\n]*+(?:\n[ \t]++[^\n]*+)*+)", re.IGNORECASE)
 
 
+def lower_name(name: str) -> str:
+    """A header field name as it is compared: names are tokens of ASCII (section 25.1), other letters have no case."""
+    if name.isascii():
+        return name.lower()
+    return name.encode("utf-8", "surrogateescape").lower().decode("utf-8", "surrogateescape")
+
+
 def _value(octets: bytes) -> str:
     text = octets.decode("utf-8", "surrogateescape")
     return (unfold(text) if "\n" in text else text).lstrip(" \t").rstrip()
@@ -109,7 +116,7 @@ class SipMessage:
 
         Looks for the one name, which costs a fifth of reading all header fields; most messages are asked for few.
         """
-        name = name.lower()
+        name = lower_name(name)
         name = COMPACT_FORMS.get(name, name)
         if self._index is None:
             self._index = {}
@@ -124,7 +131,7 @@ class SipMessage:
         """The value of the first header field of that name, or None."""
         if self._index is None:
             # The usual spelling is found without reading all header fields.
-            key = f"\n{name}: ".encode()
+            key = f"\n{name}: ".encode("utf-8", "surrogateescape")
             begin = self.data.find(key, 0, self.head_size) + len(key)
             if begin >= len(key):
                 end = self.data.find(b"\r\n", begin, self.head_size)

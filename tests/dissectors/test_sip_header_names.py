@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dissectors.errors import DecodeError
 from dissectors.sip import SipMessage, decode_sip
-from dissectors.sip.message import COMPACT_FORMS
+from dissectors.sip.message import COMPACT_FORMS, lower_name
 
 TORTURE = sorted((SHARED.parent / "captures" / "sip-torture-valid").glob("*.dat"))
 
@@ -17,7 +17,7 @@ TORTURE = sorted((SHARED.parent / "captures" / "sip-torture-valid").glob("*.dat"
 def by_reading_all(message: SipMessage) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, value in message.headers:
-        long = name.lower()
+        long = lower_name(name)
         found.setdefault(COMPACT_FORMS.get(long, long), []).append(value)
     return found
 
@@ -46,3 +46,17 @@ def test_any_header_fields(lines: list[bytes]) -> None:
     found = by_reading_all(message)
     assert {name: message.header_all(name) for name in found} == found
     assert message.header_all("contact") == found.get("contact", [])
+
+
+@pytest.mark.parametrize("name", ["\u0130", "\u0131", "c\u017feq", "\u0386Contact", "call-\u0130d"])
+def test_letters_that_only_unicode_takes_for_ascii(name: str) -> None:
+    """Names are ASCII tokens (RFC 3261 section 25.1): dotless i, long s and the like are other fields."""
+    head = "OPTIONS sip:a@b SIP/2.0\r\nCall-ID: 1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:b@c>\r\nCSeq: 1 OPTIONS\r\n"
+    message = decode_sip(f"{head}{name}: other\r\n\r\n".encode())
+    assert (message.call_id, message.cseq, message.header_all("CSeq")) == ("1", 1, ["1 OPTIONS"])
+    assert message.header(name) == "other"
+
+
+def test_names_that_are_no_utf8() -> None:
+    head = b"OPTIONS sip:a@b SIP/2.0\r\nCall-ID: 1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:b@c>\r\nCSeq: 1 OPTIONS\r\n"
+    assert decode_sip(head + b"A\xff: other\r\n\r\n").header("A\udcff") == "other"
