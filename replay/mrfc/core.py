@@ -285,7 +285,7 @@ class Mrfc:
     def _subtracted(self, leg: Leg, news: Reply, now: float) -> None:
         context = leg.conference.context
         for each in (news.command.statistics or []) if news.command is not None else []:
-            if each.values and each.values[0].isdigit():
+            if each.values and each.values[0].isascii() and each.values[0].isdigit() and len(each.values[0]) <= 20:
                 leg.statistics[each.name.lower()] = int(each.values[0])
         self.focus.wishes.append(Note("leg released", {"leg": leg.number, **leg.statistics}))
         context.subtracted()
