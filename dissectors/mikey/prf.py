@@ -14,11 +14,6 @@ MAX_OCTETS = 1024
 "Longer keys than this are no keys; the work grows with the product of what goes in and comes out."
 
 
-def is_prf(number: int) -> bool:
-    """Whether the number is that of a PRF that can be computed."""
-    return number in _HASHES
-
-
 def prf(function: int, inkey: bytes, label: bytes, length: int) -> bytes:
     """`length` octets for a key and a label; ValueError for a PRF that is not registered, or a key beyond reason.
 
