@@ -1,10 +1,11 @@
-"""What the lab counts, for Prometheus: events and octets of each function, its open connections, its notes."""
+"""What the lab counts, for Prometheus: events and octets of each function, its connections and notes, what it holds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, Protocol, runtime_checkable
 
 from replay.events import (
     Accepted,
@@ -21,6 +22,16 @@ from replay.events import (
     SendDatagram,
     Wish,
 )
+
+
+@runtime_checkable
+class Holds(Protocol):
+    """A core that tells what it holds for its peers."""
+
+    @property
+    def in_use(self) -> Mapping[str, int]:
+        """How many there are of each kind, such as `calls`; the kinds are always the same."""
+        ...
 
 
 class Metrics:
@@ -42,6 +53,9 @@ class Metrics:
         self.notes = Counter(
             "mrfscope_lab_notes", "Notes of a function, as in the log.", ["function", "what"], registry=self._registry
         )
+        self.in_use = Gauge(
+            "mrfscope_lab_in_use", "What a function holds for its peers.", ["function", "kind"], registry=self._registry
+        )
         self._server: Any = None
 
     def serve(self, place: Endpoint) -> None:
@@ -58,6 +72,10 @@ class Metrics:
                 self._server.server_close()
 
 
+def _held(core: Holds, kind: str) -> float:
+    return core.in_use[kind]
+
+
 class Metered:
     """A core whose events and wishes are counted."""
 
@@ -66,6 +84,10 @@ class Metered:
         self._core = core
         self._metrics = metrics
         self._open: set[int] = set()
+        if isinstance(core, Holds):
+            for kind in core.in_use:
+                # Read where it is asked for, in the thread that answers: nothing is counted on the way.
+                metrics.in_use.labels(core.name, kind).set_function(partial(_held, core, kind))
 
     def start(self, now: float) -> Sequence[Wish]:
         """As the core does."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dissectors.h248.model import ObservedEvent
 from dissectors.sip import SipMessage
@@ -38,6 +38,11 @@ class Mrfc:
         self.dial_out = DialOut(self.focus)
         self.in_dialog = InDialog(self.focus)
         self.subscriptions = Subscriptions(self.focus, self.dial_out)
+
+    @property
+    def in_use(self) -> Mapping[str, int]:
+        """What is held for participants."""
+        return {"calls": len(self.focus.legs), "conferences": len(self.focus.conferences)}
 
     # ------------------------------------------------------------------ the core
 

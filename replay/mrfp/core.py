@@ -10,7 +10,7 @@ and RFC 7701 (what it does with messages).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dissectors.h248 import Command, ErrorDescriptor, TransactionReply
@@ -78,6 +78,11 @@ class Mrfp:
             for state in termination.streams.values()
             if state.leg is not None
         ]
+
+    @property
+    def in_use(self) -> Mapping[str, int]:
+        """What is held for the controller."""
+        return {"contexts": len(self._contexts.contexts), "terminations": len(self._contexts.terminations)}
 
     def start(self, now: float) -> list[Wish]:
         """Register with the controller."""
