@@ -179,10 +179,11 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Close a connection once all is sent; `abort` resets it at once."""
+    """Close a connection once all is sent; `abort` resets it at once, `silent` leaves close_notify out."""
 
     connection: int
     abort: bool = False
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ RULE = Rule(
     judge=judge,
     kinds=KINDS,
     interfaces=("sip",),
-    yields_to=("H248-ERROR", "H248-NO-REPLY", "TCP-REFUSED", "TCP-TIMEOUT"),
+    yields_to=("H248-ERROR", "H248-NO-REPLY", "MRFP-1", "TCP-REFUSED", "TCP-TIMEOUT"),
     why="The session never came about.",
     causes=(
         "403: the subscriber may not use the service, or may not join this conference.",

@@ -21,7 +21,7 @@ RULE = Rule(
     judge=judge,
     kinds=KINDS,
     interfaces=("sip",),
-    yields_to=("H248-ERROR", "H248-NO-REPLY", "TCP-REFUSED", "TCP-TIMEOUT"),
+    yields_to=("H248-ERROR", "H248-NO-REPLY", "MRFP-1", "TCP-REFUSED", "TCP-TIMEOUT"),
     why="The session never came about, through no fault of the caller.",
     causes=(
         "The MRFC got no resources from its MRFP: look for an H.248 error beside it.",

@@ -21,7 +21,7 @@ RULE = Rule(
     judge=judge,
     kinds=KINDS,
     interfaces=("sip",),
-    yields_to=("H248-ERROR", "H248-NO-REPLY", "TCP-REFUSED", "TCP-TIMEOUT"),
+    yields_to=("H248-ERROR", "H248-NO-REPLY", "MRFP-1", "TCP-REFUSED", "TCP-TIMEOUT"),
     why="The session never came about, and no other branch of a fork is tried.",
     causes=(
         "600 and 603: the user declined.",

@@ -169,7 +169,7 @@ class Runtime:
             elif isinstance(wish, Close):
                 stream = self._streams.get(wish.connection)
                 if stream is not None:
-                    stream.close(abort=wish.abort)
+                    stream.close(abort=wish.abort, silent=wish.silent)
             elif isinstance(wish, Secure):
                 stream = self._streams.get(wish.connection)
                 if stream is not None:
@@ -476,11 +476,11 @@ class _Stream(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._runtime.tell(Relieved(self.number))
 
-    def close(self, *, abort: bool = False) -> None:
-        """Close once all is sent, or reset."""
+    def close(self, *, abort: bool = False, silent: bool = False) -> None:
+        """Close once all is sent, with close_notify unless `silent`, or reset."""
         if self._transport is None or self._is_over:
             return
-        if not abort and self._tls is not None and self._tls.is_up:
+        if not (abort or silent) and self._tls is not None and self._tls.is_up:
             self._tls.close()
             self._flush()
         self._is_over = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from dissectors.mikey import Idr, IdRole, IdType, MikeyMessage, Verification, idr, make_message
 
@@ -34,8 +35,17 @@ class Party:
     "s that the clocks of two ends may differ."
 
 
-UNAGREED = bytes(range(16))
-"""The key that both ends take where a row that is broken on purpose has them do without an agreement: no secret."""
+def unagreed(uri: str) -> bytes:
+    """The key that both ends take for a user where a row that is broken on purpose has them do without an agreement.
+
+    It is no secret, but one for each user, so that legs do not share it (row MRFP-TLS-2).
+    """
+    return sha256(f"unagreed {uri.lower()}".encode()).digest()[:16]
+
+
+def not_by_chance(octets: int) -> bytes:
+    """What is drawn where one key for all is to come of it (row MRFP-TLS-2)."""
+    return bytes(range(octets))
 
 
 class KeyingRefused(Exception):  # noqa: N818 - it is an answer to a peer, not a fault of ours

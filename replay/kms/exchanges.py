@@ -38,6 +38,7 @@ from dissectors.mikey.numbers import TsRole
 from dissectors.mikey.outcome import RefusalError, Secret, SecretKind
 from dissectors.mikey.ticket_payloads import Ticket, Tp, Tr
 from dissectors.mikey.timestamps import ntp_utc
+from replay.keying.party import not_by_chance
 from replay.kms.users import KmsConfig, KmsUser
 
 Draw = Callable[[int], bytes]
@@ -109,6 +110,8 @@ def _request(config: KmsConfig, request: MikeyMessage, timestamp: Timestamp, now
     flags = _granted(flags, MODE_FLAGS[2 if own is not None else 1])
     if "DIN-1e" in config.faults:
         flags = _granted(flags, MODE_FLAGS[3])
+    if "MRFP-TLS-2" in config.faults:
+        draw = not_by_chance
     rand, mpk, tgk = draw(KEY_OCTETS), draw(KEY_OCTETS), draw(KEY_OCTETS)
     begin = ntp_utc(now)[:4]
     end = (int.from_bytes(begin, "big") + config.lifetime & 0xFFFFFFFF).to_bytes(4, "big")
@@ -168,6 +171,8 @@ def _resolve(config: KmsConfig, request: MikeyMessage, timestamp: Timestamp, now
     else:
         return _refused(request, ErrorNo.INVALID_TICKET, timestamp, "no ticket key fits")
     assert source.mpk_i is not None
+    if "MRFP-TLS-2" in config.faults:
+        draw = not_by_chance
     rand_kms = draw(KEY_OCTETS) if ticket.flags.i else None
     identity = user.identity.encode()
     keys = [_key(KeyDataType.MPK, source.mpk_i, MPK_SPI)]

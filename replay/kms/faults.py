@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 FAULTS: dict[str, str] = {
+    "MRFP-TLS-2": "gives every ticket the same TGK, and forks it in the same way",
     "DIN-1e": "gives tickets whose flags say that the initiator made them",
 }

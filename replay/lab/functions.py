@@ -102,6 +102,7 @@ def make_ue(
     **more: Any,
 ) -> Function:
     """A UE that carries out a script."""
+    nat = nat_address(sip[0]) if "NAT-1" in faults else ""
     made = UeConfig(
         name=name,
         uri=uri,
@@ -116,11 +117,18 @@ def make_ue(
             ticket_keys={4: keys.tickets[config.conferences[0]]} if keys.tickets else {},
         ),
         script=tuple(script),
+        nat=nat,
         clock=unix_at_zero(),
         faults=faults & UE_FAULTS.keys(),
         **more,
     )
-    return Function(Ue(made), (sip,), frozenset({sip[0]}))
+    return Function(Ue(made), (sip,), frozenset({sip[0], nat} - {""}))
+
+
+def nat_address(address: str) -> str:
+    """Where a UE of this address is seen from behind the NAT of the row NAT-1."""
+    head, _, last = address.rpartition(".")
+    return f"{head}.{(int(last) + 100) % 250}"
 
 
 def unix_at_zero() -> float:

@@ -11,7 +11,8 @@ from replay.edge.recorder import Recorder
 from replay.edge.runtime import AddressPlan
 from replay.events import Endpoint
 from replay.lab.config import LabConfig
-from replay.lab.functions import Function, make_kms, make_mrfc, make_mrfp, make_ue
+from replay.lab.ending import Ending, ending_of, in_words, own_ending
+from replay.lab.functions import Function, make_kms, make_mrfc, make_mrfp, make_ue, nat_address
 from replay.lab.keys import LabKeys
 from replay.lab.lab import Lab
 from replay.lab.log import LabLog
@@ -45,9 +46,10 @@ LONGEST = 60.0
 class Played:
     """What came of it."""
 
-    went_through: bool
+    as_demanded: bool
+    "Everybody came to the end that the scenario, or a fault that was asked for, demands."
     what: str
-    "In a few words; for a scenario that did not go through, who was left where."
+    "In a few words; where not everybody went through, how it ended for whom."
 
 
 def shown(scenario: Scenario) -> LabConfig:
@@ -78,17 +80,20 @@ async def play(
     faults: frozenset[str] = frozenset(),
     recorder: Recorder | None = None,
     metrics: Metrics | None = None,
+    demanded: frozenset[Ending] = frozenset(),
     net: int | None = None,
 ) -> Played:
     """Play a scenario to its end. Raises OSError when a place is taken.
 
-    `net` tells several plays of one process apart.
+    `demanded` is how it may end for participants where `faults` demand another end than the scenario's own. `net`
+    tells several plays of one process apart.
     """
     config = shown(scenario)
     places = [ue_place(config, number) for number in range(scenario.participants)]
     users = dict(zip(config.users, places, strict=True))
     conference = config.conferences[0]
-    async with Lab(loopback_plan(config, places, net), log, recorder=recorder, metrics=metrics) as lab:
+    seen = [(nat_address(place[0]), 0) for place in places] if "NAT-1" in faults else []
+    async with Lab(loopback_plan(config, [*places, *seen], net), log, recorder=recorder, metrics=metrics) as lab:
         kms = [make_kms(config, keys, faults=faults)] if scenario.secured else []
         mrfc = make_mrfc(config, keys, faults=faults, users=users, audit_interval=0.0)
         await lab.start(*kms, mrfc)
@@ -116,7 +121,7 @@ async def play(
             caller = mrfc.core if scenario.dials_out else None
             ues.append(await _join(lab, function, caller, scenario, conference, patience))
         await _until(lab, lambda: all(ue.done for ue in ues), patience)
-        outcome = _outcome(scenario, ues)
+        outcome = _outcome(scenario, ues, demanded or frozenset({own_ending(scenario)}))
         await lab.quiet(SILENCE, READY)
         for ue in ues:
             lab.do(ue.name, list(ue.stop(asyncio.get_running_loop().time())))
@@ -150,32 +155,16 @@ def _is_in(ue: Ue) -> bool:
     return connection is not None and connection.msrp is not None and connection.msrp.bound
 
 
-def _outcome(scenario: Scenario, ues: list[Ue]) -> Played:
-    stuck = [f"{ue.name} {_state(ue)}" for ue in ues if not _went_through(scenario, ue)]
-    if stuck:
-        return Played(False, ", ".join(stuck))
-    if scenario.refused:
-        return Played(True, "the MRFC ended the call")
-    heard = sum(ue.tally.heard for ue in ues)
-    return Played(True, f"went through, {_count(len(ues), 'participant')} heard {_count(heard, 'message')}")
-
-
-def _went_through(scenario: Scenario, ue: Ue) -> bool:
-    """Did it carry out its script, with every request answered by 200, and leave as it wanted?"""
-    call = ue.call
-    if not ue.done or call is None:
-        return False
-    if scenario.refused:
-        return call.dialog is not None and call.ended_by != "left"
-    answered = all(status == 200 for status in ue.tally.settled.values())
-    return call.ended_by == "left" and answered and ue.tally.heard >= ue.config.script[-1].heard
-
-
-def _state(ue: Ue) -> str:
-    call = ue.call
-    if call is None:
-        return "was not called"
-    return f"is out: {call.ended_by}" if call.ended_by else f"is left {call.state.value}"
+def _outcome(scenario: Scenario, ues: list[Ue], demanded: frozenset[Ending]) -> Played:
+    endings = [ending_of(scenario, ue) for ue in ues]
+    if endings.count(Ending.THROUGH) == len(ues):
+        heard = sum(ue.tally.heard for ue in ues)
+        what = f"went through, {_count(len(ues), 'participant')} heard {_count(heard, 'message')}"
+    elif scenario.refused and endings.count(Ending.ENDED) == len(ues):
+        what = "the MRFC ended the call"
+    else:
+        what = ", ".join(in_words(ue, ending) for ue, ending in zip(ues, endings, strict=True))
+    return Played(demanded.issuperset(endings), what)
 
 
 def _count(number: int, noun: str) -> str:

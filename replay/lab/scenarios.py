@@ -26,6 +26,8 @@ class Scenario:
     dials_out: bool = False
     behaviours: frozenset[Behaviour] = frozenset()
     "Of all participants."
+    hears: bool = True
+    "Do participants wait for what others say?"
 
     @property
     def refused(self) -> bool:
@@ -46,9 +48,9 @@ class Scenario:
         if number == 0:
             says.append(SendContent("text/html", Octets(b"<p>" + b"Minutes of the meeting. " * 200 + b"</p>")))
         steps = [*first, Step(do=SetNickname(participant(number).capitalize()))]
-        steps.append(Step(do=says[0], heard=0 if is_last else 1, settled=True))
+        steps.append(Step(do=says[0], heard=0 if is_last or not self.hears else 1, settled=True))
         steps += [Step(do=each) for each in says[1:]]
-        hears = self.participants - 1 + (0 if number == 0 else 1)
+        hears = self.participants - 1 + (0 if number == 0 else 1) if self.hears else 0
         return [*steps, Step(do=Leave(), heard=hears, settled=True)]
 
 

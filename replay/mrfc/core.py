@@ -17,7 +17,6 @@ from replay.mrfc.focus import ALLOW, Focus
 from replay.mrfc.gateway import GatewayNews, Gone, Notified, Reply, TerminationGone
 from replay.mrfc.in_dialog import InDialog
 from replay.mrfc.leg import Cause, Leg, State
-from replay.mrfc.resources import filter_command
 from replay.mrfc.subscriptions import Subscriptions
 from replay.mrfc.termination import read_termination
 from replay.sip import RequestIn, ResponseIn, SipEvent, TransactionFailed
@@ -98,9 +97,7 @@ class Mrfc:
         """Have the MRFP filter the messages of all who are in a conference (GEN-4)."""
         conference = self.focus.conference_of(conference_uri)
         for leg in conference.legs if conference is not None else ():
-            if leg.termination:
-                command = filter_command(self.config, leg.termination, script)
-                self.focus.gateway.request(leg.context_id, command, ("filter", leg), now)
+            self.focus.set_filter(leg, script, now)
         return self._wishes()
 
     # ------------------------------------------------------------------ SIP
@@ -260,6 +257,8 @@ class Mrfc:
                 self.focus.end(leg, _cause_of(news), now)
             elif kind == "modify":
                 self.dial_out.configured(leg, now)
+            elif kind == "too early":
+                self.dial_out.connecting(leg, now)
         elif isinstance(news, Notified):
             self._notified(news.termination, news.event, now)
         elif isinstance(news, TerminationGone):
@@ -328,7 +327,9 @@ class Mrfc:
         leg = self.focus.legs.get(which)
         if leg is None:
             return
-        if kind == "ring":
+        if kind == "invite":
+            self.dial_out.invite_late(leg, now)
+        elif kind == "ring":
             self.dial_out.ring_timeout(leg, now)
         elif kind == "cancel":
             self.dial_out.cancel_timeout(leg, now)

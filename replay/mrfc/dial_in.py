@@ -13,7 +13,7 @@ from dissectors.mikey import ProtType, decode_base64, encode_key_mgmt, encode_mi
 from dissectors.sip import SipMessage, parse_name_addr
 from replay.keying import KeyingRefused, Responder
 from replay.keying.kms_client import TICKET_RESOLVE
-from replay.keying.party import UNAGREED, spoil_mac
+from replay.keying.party import not_by_chance, spoil_mac, unagreed
 from replay.mrfc.conference import Conference
 from replay.mrfc.config import MrfcConfig
 from replay.mrfc.focus import ALLOW, Focus
@@ -60,7 +60,7 @@ class DialIn:
         leg.offer, leg.offer_number, leg.remote = offer, number, media
         leg.origin = focus.origin(now)
         if media.secured and not media.key_mgmt:
-            leg.psk = UNAGREED  # the row DIN-1a
+            leg.psk = unagreed(leg.uri)  # the row DIN-1a
             self._reserve(leg, now)
         elif media.secured:
             self._agree_on_keys(leg, media, now)
@@ -76,7 +76,8 @@ class DialIn:
         try:
             octets = decode_base64(media.key_mgmt)
             party = replace(config.party, prot_type=ProtType.SRTP) if "DIN-1c" in config.faults else config.party
-            responder = Responder(party, leg.conference.uri, octets, now=unix, chance=focus.chance)
+            chance = not_by_chance if "MRFP-TLS-2" in config.faults else focus.chance
+            responder = Responder(party, leg.conference.uri, octets, now=unix, chance=chance)
             if not focus.replays.is_new(octets, now):
                 raise KeyingRefused("this TRANSFER_INIT was seen before")
             leg.keying = responder
@@ -122,7 +123,7 @@ class DialIn:
             return
         if "DIN-10b" in faults:
             response = spoil_mac(response)
-        leg.psk = UNAGREED if faults & {"DIN-9", "DIN-10a"} else responder.tek
+        leg.psk = unagreed(leg.uri) if faults & {"DIN-9", "DIN-10a"} else responder.tek
         leg.transfer_resp = encode_key_mgmt(encode_mikey(response)).split(" ", 1)[1]
         self._reserve(leg, now)
 
@@ -174,6 +175,8 @@ class DialIn:
             local = replace(local, path=other_port(made.path))
         if "TCP-6" in faults and not leg.secured:
             local = replace(local, port=made.port + 1)
+        if "TRANS-1" in faults:
+            local = replace(local, proto="SCTP/TLS/MSRP")
         leg.local = local
         leg.answer = write_answer(leg.origin, leg.conference.name, local, offer, leg.offer_number)
         self._answer(leg, now)
@@ -215,6 +218,8 @@ class DialIn:
     def _answered(self, leg: Leg, now: float) -> None:
         if leg.ending is None:
             leg.go(State.JOINED)
+            if "GEN-4" in self.focus.config.faults:
+                self.focus.set_filter(leg, "keep;", now)
         else:
             self.focus.bye(leg, leg.ending, now)
 

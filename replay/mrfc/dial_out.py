@@ -14,7 +14,7 @@ from dissectors.mikey import decode_base64, encode_key_mgmt, encode_mikey
 from dissectors.sip import SipMessage, build_request
 from replay.keying import Initiator, KeyingRefused
 from replay.keying.kms_client import TICKET_REQUEST
-from replay.keying.party import UNAGREED
+from replay.keying.party import unagreed
 from replay.mrfc.conference import Conference
 from replay.mrfc.focus import ALLOW, Focus
 from replay.mrfc.leg import Cause, Leg, State
@@ -27,6 +27,10 @@ from replay.sip.dialog import tag_of
 
 Progress = Callable[[int, str, float], None]
 "Told status and phrase of what comes to our INVITE, and the time; for whoever asked by REFER."
+STALE_PORT = 7394
+"Where the lab's UEs take MSRP."
+TOO_EARLY = 0.05
+"s that a connection is there before the INVITE that it should follow (row GEN-2)."
 
 
 class DialOut:
@@ -124,7 +128,32 @@ class DialOut:
         assert leg.origin is not None
         leg.answer = write_offer(leg.origin, leg.conference.name, local)
         leg.local = replace(local, path=made.path)
-        self._send_invite(leg, now)
+        if "GEN-2" in faults:
+            self._connect_too_early(leg, now)
+        else:
+            self._send_invite(leg, now)
+
+    # ------------------------------------------------------------------ the row GEN-2
+
+    def _connect_too_early(self, leg: Leg, now: float) -> None:
+        """Configure the MRFP as if the answer were there, for the place where the user was in another call."""
+        focus = self.focus
+        found = focus.directory.find(leg.uri)
+        assert found is not None
+        assert leg.local is not None
+        stale = MsrpMedia(address=found[0][0], port=STALE_PORT, proto=leg.local.proto, setup="", path=(), cema=True)
+        wanted = Wanted(dialled_out=True, secured=leg.secured, setup="active", remote=stale)
+        command = modify_command(focus.config, wanted, leg.termination, leg.local)
+        focus.gateway.request(leg.context_id, command, ("too early", leg), now)
+
+    def connecting(self, leg: Leg, now: float) -> None:
+        """The MRFP took it: let the connection come up before the INVITE."""
+        self.focus.agenda.put(("invite", leg.number), now + TOO_EARLY)
+
+    def invite_late(self, leg: Leg, now: float) -> None:
+        """Now invite."""
+        if leg.state is State.RESERVING:
+            self._send_invite(leg, now)
 
     def _transfer_init(self, leg: Leg, now: float) -> str:
         faults = self.focus.config.faults
@@ -232,7 +261,7 @@ class DialOut:
         if leg.secured:
             leg.psk = self._tek(leg, media)
         leg.remote = media
-        active = opens_connection("actpass", media.setup, True)
+        active = opens_connection("actpass", media.setup, True) or "TCPC-1" in config.faults
         wanted = Wanted(
             dialled_out=True,
             secured=leg.secured,
@@ -253,7 +282,7 @@ class DialOut:
         keying, faults = leg.keying, self.focus.config.faults
         assert isinstance(keying, Initiator)
         if faults & {"DOUT-5", "DOUT-8"}:
-            return UNAGREED
+            return unagreed(leg.uri)
         if not media.key_mgmt:
             raise KeyingRefused("the answer has no TRANSFER_RESP")
         return keying.finish(decode_base64(media.key_mgmt), unchecked="DOUT-9a" in faults)

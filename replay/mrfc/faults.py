@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 FAULTS: dict[str, str] = {
+    "GEN-2": "has the MRFP connect before it invites, to where the user was last",
+    "GEN-4": "sets another message filter once a participant is in",
     "OFFER-1": "gives the MRFP another port in a=path than the offer has",
     "OFFER-2": "names TCP/TLS/MSRP in Remote where the offer has TCP/MSRP, and the other way round",
     "OFFER-3": "gives the MRFP the port after that of the first path entry, for an offer without CEMA",
@@ -21,6 +23,9 @@ FAULTS: dict[str, str] = {
     "TCP-4": "does not ask the MRFP to start the TCP connection",
     "TCP-6": "answers with another port than the MRFP gave",
     "TCP-7": "sends a 200 without a session description",
+    "TRANS-1": "answers with SCTP/TLS/MSRP",
+    "TCPC-1": "tells the MRFP to open the TCP connection, although the answer has the UE do it",
+    "MRFP-TLS-2": "takes the same RANDRr for all participants",
     "DIN-1a": "takes an offer of TCP/TLS/MSRP without TRANSFER_INIT, with a key that was not agreed",
     "DIN-1c": "takes a crypto session for SRTP",
     "DIN-3a": "does not check the MACs of TRANSFER_INIT and its ticket",

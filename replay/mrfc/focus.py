@@ -15,7 +15,7 @@ from replay.mrfc.conference import Conference
 from replay.mrfc.config import MrfcConfig
 from replay.mrfc.gateway import Gateway
 from replay.mrfc.leg import Cause, Leg, State
-from replay.mrfc.resources import Wanted, add_command, subtract_command
+from replay.mrfc.resources import Wanted, add_command, filter_command, subtract_command
 from replay.sip import ClientKey, Directory, SipAgent, SipLayer, bare_uri
 from replay.sip.dialog import Headers, make_cancel
 
@@ -132,6 +132,12 @@ class Focus:
 
         context.ask(add)
 
+    def set_filter(self, leg: Leg, script: str, now: float) -> None:
+        """Have the MRFP filter the messages of a participant in another way (GEN-4)."""
+        if leg.termination:
+            command = filter_command(self.config, leg.termination, script)
+            self.gateway.request(leg.context_id, command, ("filter", leg), now)
+
     def release(self, leg: Leg, now: float) -> None:
         """Give the termination back; one that is only asked for goes when it comes."""
         self.agenda.drop(("add", leg.number))
@@ -215,6 +221,7 @@ class Focus:
         if leg.state is not State.ENDED:
             leg.go(State.ENDED)
         self.agenda.drop(("add", leg.number))
+        self.agenda.drop(("invite", leg.number))
         self.agenda.drop(("ring", leg.number))
         self.agenda.drop(("cancel", leg.number))
         self.legs.pop(leg.number, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dissectors.h248 import Command
+from dissectors.h248 import Command, CommandName
 from dissectors.h248.model import MediaDescriptor, Property, Signal, StreamParameters
 from replay.mrfp.connections import Connections
 from replay.mrfp.envelope import comparable
@@ -66,7 +66,7 @@ class Configuring:
         for each in state.properties if state is not None else ():
             check_item("property", each.name)
             raise Refusal(445, f"unsupported property {each.name}")
-        plans = {number: self._plan(number, parameters) for number, parameters in media.streams.items()}
+        plans = {number: self._plan(number, parameters, command) for number, parameters in media.streams.items()}
         if command.events is not None:
             names = self.node.config.names
             check_events(command.events, names.tcp_events | names.tls_events)
@@ -99,7 +99,7 @@ class Configuring:
 
     # ------------------------------------------------------------------ reading
 
-    def _plan(self, stream_id: int, parameters: StreamParameters) -> _Plan:
+    def _plan(self, stream_id: int, parameters: StreamParameters, command: Command) -> _Plan:
         plan = _Plan(stream_id, parameters)
         mode = parameters.mode.lower()
         if mode not in MODES:
@@ -116,7 +116,7 @@ class Configuring:
             plan.values[name] = each.values
         script = plan.values.get(FILTER_SCRIPT)
         if script is not None:
-            if "GEN-4" in self.node.faults:
+            if "GEN-4" in self.node.faults and command.name is CommandName.MODIFY:
                 raise Refusal(701, "unsupported require")
             plan.filter = read_filter(script[0] if script else "")
         if parameters.local:
@@ -231,7 +231,7 @@ class Configuring:
             return
         # Where Local does not say it, Remote does: one is active, the other passive (RFC 4145 section 4).
         is_active = plan.starts_tcp or state.setup == "active" or (not state.setup and state.remote_setup == "passive")
-        is_swapped = "DOUT-12" in self.node.faults and not is_active
+        is_swapped = ("DOUT-12" if leg.is_secure else "CONN-1") in self.node.faults and not is_active
         if leg.is_secure:
             state.starts_tls |= plan.starts_tls
             if state.starts_tls:

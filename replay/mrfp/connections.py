@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from dissectors.msrp import session_id_of
+from dissectors.msrp import parse_msrp_uri, session_id_of
 from replay.events import (
     Accepted,
     Close,
@@ -38,6 +38,8 @@ from replay.mrfp.pieces import Piece, PieceReader
 
 MAX_HANDSHAKES = 4
 "Connections of one secured leg that may be within a TLS handshake at a time."
+WAITING_PLAIN, WAITING_SECURED = frozenset({"TCP-5", "CONN-6", "TCPC-1"}), frozenset({"DIN-7"})
+"Faults by which a connection is awaited although we are to open it."
 
 
 class Watcher(Protocol):
@@ -123,14 +125,21 @@ class Connections:
         ends = self._legs[leg]
         if leg.line is not None or leg.remote is None or any(line.is_ours for line in ends.lines):
             return
-        if ("DIN-7" in self._node.faults and leg.is_secure) or ("TCP-5" in self._node.faults and not leg.is_secure):
+        if self._node.faults & (WAITING_SECURED if leg.is_secure else WAITING_PLAIN):
             self.listen(leg)
             return
         self._unlisten(leg, ends)
         line = Line(self._node.next_connection(), leg, PieceReader(self._node.config.limits.head), True)
         self._lines[line.number] = line
         ends.lines.append(line)
-        self._node.wishes.append(Connect(line.number, leg.local, leg.remote))
+        self._node.wishes.append(Connect(line.number, leg.local, self._remote(leg) or leg.remote))
+
+    def _remote(self, leg: Leg) -> Endpoint | None:
+        """Host and port of the path, for the row CONN-2."""
+        if "CONN-2" not in self._node.faults or not leg.path:
+            return None
+        uri = parse_msrp_uri(leg.path.split(" ")[0])
+        return None if uri.port is None else (uri.host, uri.port)
 
     def set_tls_role(self, leg: Leg, role: str) -> None:
         """Who starts TLS: `client` (we), `server` (the other side) or `wait`; takes effect where TCP is up already."""
@@ -341,7 +350,7 @@ class Connections:
         """Close a connection of our own accord."""
         if line.number in self._lines:
             self._forget(line)
-            self._node.wishes.append(Close(line.number))
+            self._node.wishes.append(Close(line.number, silent="TLS-5" in self._node.faults))
 
     def _forget(self, line: Line) -> None:
         if self._lines.pop(line.number, None) is None:

@@ -7,7 +7,7 @@ from dissectors.mikey import decode_base64, encode_key_mgmt, encode_mikey
 from dissectors.sip import SipMessage
 from replay.keying import KeyingRefused, KmsAnswered, KmsOutcome, Responder
 from replay.keying.kms_client import TICKET_RESOLVE
-from replay.keying.party import UNAGREED, spoil_mac
+from replay.keying.party import spoil_mac, unagreed
 from replay.negotiation import Refusal, answer_setup, read_offer, remote_end, write_answer
 from replay.sip import Dialog, Hop, ServerKey, bare_uri
 from replay.ue.call import Call, CallState
@@ -114,7 +114,7 @@ class Answering:
         remote, invite = call.remote, call.invite
         assert remote is not None
         assert invite is not None
-        setup = answer_setup(remote.setup, ways.config.setup)
+        setup = answer_setup(remote.setup, "passive" if "GEN-2" in faults else ways.config.setup)
         key_mgmt = ""
         opens = setup == "active"
         tls_client = opens
@@ -122,14 +122,18 @@ class Answering:
             opens, tls_client = False, True
         elif call.secured and "DOUT-13" in faults:
             tls_client = False
+        elif "CONN-1" in faults:
+            opens = False
         call.connection = ways.new_connection(call, opens=opens, tls_client=tls_client)
+        if ways.early is not None:
+            call.connection.accepted(ways.early, now)
         if call.secured:
             try:
                 key_mgmt = self._transfer_resp(call, now)
             except KeyingRefused:
                 self.refuse(call, 488, "Not Acceptable Here", now)
                 return
-        media = ways.media(call, setup if remote.setup else "", key_mgmt)
+        media = ways.media(call, setup if remote.setup and "CONN-6" not in faults else "", key_mgmt)
         offer, number, _ = read_offer(invite.sdp())
         call.answer = write_answer(ways.origin(now), "-", media, offer, number)
         call.dialog = Dialog.as_callee(invite, call.tag)
@@ -151,11 +155,11 @@ class Answering:
         ways, faults = self.ways, self.ways.config.faults
         responder = call.keying
         if not isinstance(responder, Responder):
-            ways.give_key(call, UNAGREED, "unagreed")  # the row DOUT-5
+            ways.give_key(call, unagreed(ways.config.uri), "unagreed")  # the row DOUT-5
             return ""
         response = responder.finish(ways.unix(now))
         if "DOUT-8" in faults:
-            ways.give_key(call, UNAGREED, "unagreed")
+            ways.give_key(call, unagreed(ways.config.uri), "unagreed")
             return ""
         ways.give_key(call, responder.tek, responder.psk_identity)
         response = spoil_mac(response) if "DOUT-9a" in faults else response
@@ -169,7 +173,7 @@ class Answering:
         assert remote is not None
         if connection.binds or (call.secured and "DOUT-13" in self.ways.config.faults):
             ways = self.ways
-            connection.open(ways.next_connection(), (ways.config.msrp[0], 0), remote_end(remote))
+            connection.open(ways.next_connection(), (ways.own_address, 0), remote_end(remote))
 
     def refuse(self, call: Call, status: int, phrase: str, now: float) -> None:
         """A final response other than 2xx."""

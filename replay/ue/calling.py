@@ -8,7 +8,7 @@ from dissectors.sip import SipMessage, build_request
 from replay.events import Note
 from replay.keying import Initiator, KeyingRefused, KmsAnswered, KmsOutcome
 from replay.keying.kms_client import TICKET_REQUEST
-from replay.keying.party import UNAGREED, spoil_mac
+from replay.keying.party import not_by_chance, spoil_mac, unagreed
 from replay.negotiation import Refusal, opens_connection, read_answer, remote_end, write_offer
 from replay.negotiation.media import PLAIN, SECURED
 from replay.sip import Dialog, Hop, bare_uri
@@ -34,8 +34,9 @@ class Calling:
             return call
         try:
             config = ways.config
+            chance = not_by_chance if "MRFP-TLS-2" in config.faults else ways.chance
             call.keying = Initiator(
-                config.party, bare_uri(config.uri), bare_uri(conference), mode=config.mode, chance=ways.chance
+                config.party, bare_uri(config.uri), bare_uri(conference), mode=config.mode, chance=chance
             )
             question = call.keying.request(ways.unix(now))
         except KeyingRefused as refusal:
@@ -143,10 +144,13 @@ class Calling:
         ways, faults = self.ways, self.ways.config.faults
         if response.sdp() is None and ("DIN-10a" if call.secured else "TCP-7") in faults:
             if call.secured:
-                ways.give_key(call, UNAGREED, "unagreed")
+                ways.give_key(call, unagreed(ways.config.uri), "unagreed")
             return
         try:
-            media = read_answer(response.sdp(), SECURED if call.secured else PLAIN)
+            sdp = response.sdp()
+            if sdp is not None and "TRANS-1" in faults:
+                sdp = sdp.replace(b"SCTP/TLS/MSRP", SECURED.encode())
+            media = read_answer(sdp, SECURED if call.secured else PLAIN)
             call.remote = media
             self._connect(call, now)
             if call.secured:
@@ -160,7 +164,7 @@ class Calling:
     def _take_key(self, call: Call, key_mgmt: str) -> None:
         keying, faults = call.keying, self.ways.config.faults
         if faults & {"DIN-1a", "DIN-9"}:
-            self.ways.give_key(call, UNAGREED, "unagreed")
+            self.ways.give_key(call, unagreed(self.ways.config.uri), "unagreed")
             return
         assert isinstance(keying, Initiator)
         if not key_mgmt:
@@ -179,4 +183,4 @@ class Calling:
             connection.msrp.peer_path = " ".join(media.path)
         if opens or ("DIN-7" if call.secured else "TCP-5") in faults:
             connection.binds = Behaviour.SAYS_NOTHING not in ways.config.behaviours
-            connection.open(ways.next_connection(), (ways.config.msrp[0], 0), remote_end(media))
+            connection.open(ways.next_connection(), (ways.own_address, 0), remote_end(media))

@@ -42,6 +42,8 @@ class UeConfig:
     party: Party = field(default_factory=Party)
     mode: int = 1
     "MIKEY-TICKET mode of dialling in."
+    nat: str = ""
+    "Where connections that it opens come from in the row NAT-1."
     sip_tcp: bool = False
     "Take TCP for all SIP."
     setup: str = "active"

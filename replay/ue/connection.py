@@ -32,6 +32,10 @@ class MsrpConnection:
     tls_client: bool
     "Do we start TLS, whoever opened TCP?"
     session: Callable[[], MsrpSession]
+    silent: bool = False
+    "End TLS without close_notify."
+    waits: bool = False
+    "TLS is started later, by `secure_now`."
     link: Link = Link.NONE
     number: int = 0
     psk: bytes = field(default=b"", repr=False)
@@ -56,15 +60,21 @@ class MsrpConnection:
             self._up(now)
             return
         self.link = Link.HELD
-        if self.psk:
+        if self.psk and not self.waits:
             self._secure()
-        else:
+        elif not self.psk:
             self.wishes.append(Hold(self.number))
 
     def take_key(self, psk: bytes, identity: str) -> None:
         """The key is known."""
         self.psk, self.psk_identity = psk, identity
-        if self.link is Link.HELD:
+        if self.link is Link.HELD and not self.waits:
+            self._secure()
+
+    def secure_now(self) -> None:
+        """It has waited long enough."""
+        self.waits = False
+        if self.link is Link.HELD and self.psk:
             self._secure()
 
     def _secure(self) -> None:
@@ -94,5 +104,5 @@ class MsrpConnection:
     def close(self) -> None:
         """End it."""
         if self.link not in (Link.NONE, Link.GONE):
-            self.wishes.append(Close(self.number))
+            self.wishes.append(Close(self.number, silent=self.silent))
         self.link = Link.GONE

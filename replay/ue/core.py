@@ -41,6 +41,9 @@ from replay.ue.script import DialIn as DialInAction
 from replay.ue.talk import Talk
 from replay.ue.ways import Ways
 
+LATE = 1.2
+"s from TCP to TLS in the row TLS-4."
+
 
 class Ue:
     """One UE, in one call at a time; see `replay.events.Core`."""
@@ -206,6 +209,8 @@ class Ue:
                 continue
             if name == "answer" and call.state is CallState.RINGING:
                 self.answering.answer(call, now)
+            elif name == "tls" and call.connection is not None:
+                call.connection.secure_now()
             elif name == "msrp":
                 session = self._session()
                 if session is not None:
@@ -305,7 +310,9 @@ class Ue:
         call = self.call
         connection = call.connection if call is not None else None
         if isinstance(event, Accepted):
-            if connection is None or connection.link is not Link.NONE or call is None or call.state is CallState.OVER:
+            if call is None and "GEN-2" in self.config.faults:
+                self.ways.early = number
+            elif connection is None or connection.link is not Link.NONE or call is None or call.state is CallState.OVER:
                 self.ways.wishes.append(Close(number))
             else:
                 connection.accepted(number, now)
@@ -316,6 +323,8 @@ class Ue:
             return
         if isinstance(event, Connected):
             connection.tcp_up(now)
+            if connection.waits:
+                self.ways.agenda.put("tls", now + LATE)
         elif isinstance(event, Secured):
             connection.tls_up(now)
         elif isinstance(event, Received) and connection.msrp is not None:

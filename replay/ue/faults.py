@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 FAULTS: dict[str, str] = {
+    "GEN-2": "takes a connection that is there before the offer, and answers a=setup:passive",
+    "CONN-1": "leaves it to the MRFP to open the TCP connection, although its answer says a=setup:active",
+    "CONN-2": "offers another port in a=path than in m=, with CEMA, and listens at both",
+    "CONN-6": "answers without a=setup, and opens the TCP connection all the same",
+    "NAT-1": "opens its connection from another address than it signals, as from behind a NAT",
+    "TRANS-1": "takes an answer of SCTP/TLS/MSRP",
+    "TLS-4": "starts TLS 1.2 s after TCP is up",
+    "TLS-5": "closes TCP without close_notify, if it is the first to do so",
+    "MRFP-TLS-2": "takes the same RANDRi as all others",
     "TCP-1": "offers a=setup:passive",
     "TCP-5": "opens the TCP connection itself, although the answer says that the MRFP does",
     "TCP-7": "stays although the 200 has no answer, and speaks to whom it hears from",

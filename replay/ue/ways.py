@@ -30,6 +30,8 @@ class Ways:
     agenda: Agenda
     next_connection: Callable[[], int]
     wishes: list[Wish] = field(default_factory=list)
+    early: int | None = None
+    "A connection that came before there was a call (row GEN-2)."
     allow: str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, NOTIFY"
 
     def tag(self) -> str:
@@ -60,13 +62,18 @@ class Ways:
     def msrp_ends(self) -> list[Endpoint]:
         """Where we take MSRP connections."""
         address, port = self.config.msrp
-        if self.config.faults & {"OFFER-3", "OFFER-3b"}:
+        if self.config.faults & {"OFFER-3", "OFFER-3b", "CONN-2"}:
             return [(address, port), (address, port + 1)]
         return [(address, port)]
 
+    @property
+    def own_address(self) -> str:
+        """Where connections that we open come from."""
+        return self.config.nat if "NAT-1" in self.config.faults else self.config.msrp[0]
+
     def new_path(self, secured: bool) -> str:
         """An MSRP URI of ours with a new session-id of 80 random bits and more (RFC 4975 section 14.1)."""
-        host, port = self.config.msrp
+        host, port = self.msrp_ends()[-1] if "CONN-2" in self.config.faults else self.config.msrp
         host = f"[{host}]" if ":" in host else host
         return f"{'msrps' if secured else 'msrp'}://{host}:{port}/{self.chance(12).hex()};tcp"
 
@@ -109,7 +116,10 @@ class Ways:
             )
 
         binds = opens and Behaviour.SAYS_NOTHING not in config.behaviours
-        return MsrpConnection(call.secured, binds, tls_client, session)
+        faults = config.faults
+        made = MsrpConnection(call.secured, binds, tls_client, session, silent="TLS-5" in faults)
+        made.waits = tls_client and "TLS-4" in faults
+        return made
 
     def give_key(self, call: Call, psk: bytes, identity: str) -> None:
         """The key of a call is known."""

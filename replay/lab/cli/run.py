@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from replay.lab.scenarios import Scenario
 
 EXIT_FAILED = 1
-"The scenario did not go through."
+"The scenario did not end as it should, or as the broken row demands."
 
 
 @click.command(short_help="Play a scenario and record it.")
@@ -37,8 +37,8 @@ def run(
 
     Messages and the recording show addresses for documentation (RFC 5737), so that nothing of this machine is in them.
 
-    Exit codes: 0 it went through, or a fault that was asked for kept it from that; 1 it did not; 2 wrong usage; 130
-    interrupted.
+    Exit codes: 0 everybody came to the end that the scenario has, or that the broken row brings about; 1 somebody did
+    not; 2 wrong usage; 130 interrupted.
     """
     import asyncio
     import signal
@@ -48,13 +48,13 @@ def run(
     from analyzer.cli.output import open_output
     from analyzer.errors import UserError
     from replay.edge.recorder import Recorder
-    from replay.lab.faults import with_faults
+    from replay.lab.faults import endings_of, with_faults
     from replay.lab.keys import draw_keys
     from replay.lab.play import play, shown
 
     scenario = _scenario(scenario_name)
     rows = frozenset(_row(each, scenario) for each in faults)
-    scenario = with_faults(scenario, rows)
+    scenario, demanded = with_faults(scenario, rows), endings_of(rows)
     keys = draw_keys(shown(scenario))
     log = make_log(log_json, not (verbose or log_json))
     metrics = make_metrics(metrics_at, False)
@@ -62,11 +62,12 @@ def run(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, in order
     try:
         if capture is None:
-            played = asyncio.run(play(scenario, keys, log, faults=rows, metrics=metrics))
+            played = asyncio.run(play(scenario, keys, log, faults=rows, demanded=demanded, metrics=metrics))
         else:
             with open_output(capture) as out:
                 recorder = Recorder(out, time.time_ns)
-                played = asyncio.run(play(scenario, keys, log, faults=rows, recorder=recorder, metrics=metrics))
+                made = play(scenario, keys, log, faults=rows, demanded=demanded, recorder=recorder, metrics=metrics)
+                played = asyncio.run(made)
     except OSError as error:
         raise UserError(f"{scenario.name}: {error.strerror or error}", "is another lab running?") from error
     finally:
@@ -74,7 +75,7 @@ def run(
             metrics.stop()
     broken = f" with {', '.join(sorted(rows))} broken" if rows else ""
     line = f"{scenario.name}{broken}: {played.what}"
-    if not played.went_through and not rows:
+    if not played.as_demanded:
         complain(line)
         return EXIT_FAILED
     click.echo(line, err=capture == "-")
@@ -91,8 +92,11 @@ def _scenario(name: str) -> Scenario:
 def _row(given: str, scenario: Scenario) -> str:
     """The row that is meant. Raises click.UsageError for one that cannot be broken, or not in this scenario."""
     from analyzer.cli.checks import refuse
-    from replay.lab.faults import FAULTS
+    from replay.lab.faults import FAULTS, NOT_BREAKABLE
 
+    why = NOT_BREAKABLE.get(given.upper())
+    if why is not None:
+        raise click.UsageError(f"{given.upper()} cannot be broken in the lab: {why}")
     fault = {row.upper(): each for row, each in FAULTS.items()}.get(given.upper())
     if fault is None:
         refuse(given, list(FAULTS), "fault", "mrfscope lab faults")

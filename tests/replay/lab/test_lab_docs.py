@@ -9,7 +9,7 @@ import click
 
 from replay.lab.cli import lab
 from replay.lab.config import READERS, LabConfig
-from replay.lab.faults import ALONE, BESIDE, NOT_SHOWN
+from replay.lab.faults import BESIDE, ENDINGS, NOT_BREAKABLE
 from replay.lab.serve import how_to_join
 from tests.analyzer.cli.processes import ROOT, mrfscope, needs_command
 
@@ -65,7 +65,9 @@ def test_what_is_found_beside_and_what_is_not_shown() -> None:
     text = section("Faults")
     for row, codes in BESIDE.items():
         assert f"{', '.join(sorted(codes))} with {row}" in text
-    assert all(row in text.split("Beside these")[1] for row in (*ALONE, *NOT_SHOWN))
+    assert dict(re.findall(r"^\| ([\w-]+) \| ([^|]+?) \|$", text, re.M)) == {"row": "why", **NOT_BREAKABLE}
+    ends = {row: each for rows, each in re.findall(r"^- (\S.*?): (.+?)\.$", text, re.M) for row in rows.split(", ")}
+    assert ends == {row: f"the participant {ending.value}" for row, ending in ENDINGS.items()}
 
 
 @needs_command

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from mrfp_script import EVENTS, KEY, MEDIA, SECURE, START_BOTH, START_TCP, UE, Script
 
-from replay.events import Connect, Connected, ConnectFailed, Listen, Secure, SecureFailed
+from replay.events import Close, Connect, Connected, ConnectFailed, Listen, Secure, Secured, SecureFailed
 from replay.mrfp import FAULTS
 
 
@@ -14,8 +14,8 @@ def with_and_without(row: str) -> list[tuple[bool, Script]]:
 
 
 def test_every_fault_has_a_sentence_and_a_test() -> None:
-    tested = {name.removeprefix("test_").replace("_", "-").upper() for name in globals() if name.startswith("test_")}
-    assert {row.upper() for row in FAULTS} <= tested
+    tested = "-".join(name.removeprefix("test_").replace("_", "-").upper() for name in globals())
+    assert [row for row in FAULTS if f"-{row.upper()}" not in tested] == []
     assert all(text.endswith(".") for text in FAULTS.values())
 
 
@@ -40,6 +40,9 @@ def test_gen_3() -> None:
 def test_gen_4() -> None:
     for broken, script in with_and_without("GEN-4"):
         reply = script.order('C=${A=ip/1/mb/${M{ST=1{O{mf/script="keep;"}}}}}')
+        assert "ER=" not in reply
+        added = script.add()
+        reply = script.order(f'C={added.context}{{MF={added.termination}{{M{{ST=1{{O{{mf/script="keep;"}}}}}}}}}}')
         assert ("ER=701" in reply) == broken
 
 
@@ -77,6 +80,37 @@ def test_tcp_5() -> None:
     script = Script(["TCP-5"])
     script.add(setup="active", signals=START_BOTH, **SECURE)  # type: ignore[arg-type]
     assert len(script.of(Connect)) == 1
+
+
+@pytest.mark.parametrize("row", ["CONN-6", "TCPC-1"])
+def test_conn_6_tcpc_1(row: str) -> None:
+    for broken, script in with_and_without(row):
+        script.add(setup="active", signals=START_TCP)
+        assert len(script.of(Connect)) == (not broken)
+        assert len(script.of(Listen)) == broken
+
+
+def test_conn_1() -> None:
+    for broken, script in with_and_without("CONN-1"):
+        script.add(setup="passive")
+        assert len(script.of(Connect)) == broken
+        assert len(script.of(Listen)) == (not broken)
+
+
+def test_conn_2() -> None:
+    for broken, script in with_and_without("CONN-2"):
+        script.add(setup="active", signals=START_TCP, path="msrp://198.51.100.7:7395/ann;tcp")
+        (wish,) = script.of(Connect)
+        assert wish.peer == (("198.51.100.7", 7395) if broken else UE)
+
+
+def test_tls_5() -> None:
+    for broken, script in with_and_without("TLS-5"):
+        added = script.add(setup="active", signals=START_BOTH, **SECURE)  # type: ignore[arg-type]
+        script.tell(Connected(1, (MEDIA, added.port), UE))
+        script.tell(Secured(1, "mrfp"))
+        script.order(f"C={added.context}{{S={added.termination}}}")
+        assert script.of(Close) == [Close(1, silent=broken)]
 
 
 def test_din_7() -> None:
