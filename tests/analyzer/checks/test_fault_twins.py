@@ -141,6 +141,13 @@ CASES = [
         ERROR, ("add", "refused"), says='error 510: "no room for sip:...@ims.example.net"', follows=("SIP-5XX",),
     ),
     Case(
+        "Add answered without a path", "MRFP-1",
+        dropped("connect", "answer", "ack", *MEDIA_STEPS, "bye*", "subtract*", "close")
+        + replaced("add-reply", "a=path:msrp://203.0.113.5:28563/s1f00dQ9x4mB7tLz;tcp\n", "")
+        + final("500 Server Internal Error"),
+        ERROR, ("add", "add-reply"), says="gave no MSRP path", follows=("SIP-5XX",),
+    ),
+    Case(
         "Subtract refused", "H248-ERROR",
         replaced("subtract-reply", "SA{\nmsrpstat/mr=3,msrpstat/or=5257,msrpstat/ms=2,msrpstat/os=356}", 'ER=430{}'),
         WARNING, ("subtract", "subtract-reply"), says="error 430: unknown termination",
