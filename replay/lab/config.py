@@ -28,6 +28,7 @@ class LabConfig:
     kms: Endpoint = ("127.0.0.40", 8080)
     ue_sip: Endpoint = ("127.0.0.50", 5060)
     ue_media_port: int = 7394
+    openssl_sip: Endpoint = ("127.0.0.52", 5060)
     domain: str = "conf.example.net"
     rooms: tuple[str, ...] = ("chat-17",)
     secured_only: tuple[str, ...] = ()
@@ -50,7 +51,15 @@ class LabConfig:
         """The first address beyond loopback where that was not allowed; or empty."""
         if self.beyond_loopback:
             return ""
-        ends = (self.mrfc_sip, self.mrfc_h248, self.mrfp_h248, (self.mrfp_media, 0), self.kms, self.ue_sip)
+        ends = (
+            self.mrfc_sip,
+            self.mrfc_h248,
+            self.mrfp_h248,
+            (self.mrfp_media, 0),
+            self.kms,
+            self.ue_sip,
+            self.openssl_sip,
+        )
         return next((address for address, _ in ends if not ip_address(address).is_loopback), "")
 
 
@@ -143,6 +152,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "kms": read_endpoint,
     "ue_sip": read_endpoint,
     "ue_media_port": _port,
+    "openssl_sip": read_endpoint,
     "domain": _text,
     "rooms": _texts,
     "secured_only": _texts,

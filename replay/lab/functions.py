@@ -32,6 +32,8 @@ class Function:
     udp: tuple[Endpoint, ...]
     addresses: frozenset[str]
     "Its own."
+    is_ours: bool = True
+    "False for one that is taken for a stranger: part of what comes from its addresses is sent by another program."
 
 
 def make_kms(config: LabConfig, keys: LabKeys, *, faults: frozenset[str] = frozenset()) -> Function:

@@ -29,6 +29,8 @@ class LabKeys:
     "By identity, the key shared with the KMS."
     tickets: dict[str, bytes] = field(repr=False)
     "By identity, the ticket key shared with the KMS."
+    psk: tuple[str, bytes] | None = field(default=None, repr=False)
+    "Identity and key of one leg's TLS, for a program that ends the leg; it is read by no function of the lab."
 
     def text(self) -> str:
         """As a keys file (docs/keys.md)."""
@@ -37,6 +39,8 @@ class LabKeys:
             lines += _table("tpk", holder, key)
         for holder, key in self.shared.items():
             lines += _table("kms_psk", holder, key)
+        if self.psk is not None:
+            lines += ["", "[[psk]]", f'identity = "{self.psk[0]}"', f'key = "{self.psk[1].hex()}"']
         return "\n".join(lines) + "\n"
 
 

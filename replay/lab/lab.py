@@ -68,14 +68,15 @@ class Lab:
     async def start(self, *functions: Function) -> None:
         """Start functions, each once the one before it is up. Raises OSError when a place is taken."""
         for function in functions:
-            self._addresses |= function.addresses
+            self._addresses |= function.addresses if function.is_ours else frozenset()
         for function in functions:
             core = function.core if self._metrics is None else Metered(function.core, self._metrics)
             runtime = _Watched(
                 core,
                 udp=function.udp,
                 plan=self._plan,
-                recorder=self._recorder,
+                # Its peers write down what a stranger sends.
+                recorder=self._recorder if function.is_ours else None,
                 ours=self._is_ours,
                 noted=self._noted,
             )

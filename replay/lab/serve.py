@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import ExitStack, suppress
+from typing import Any
 
 import click
 
@@ -32,10 +33,12 @@ def serve(
     greeting: str = "",
     ready: tuple[str, str] | None = None,
     until: Callable[[], bool] | None = None,
+    beside: Callable[[Lab], Coroutine[Any, Any, None]] | None = None,
 ) -> int:
     """Run functions until SIGTERM or SIGINT, or until `until`. Raises UserError when a place is taken.
 
     `ready` is the note of a function that says that all are; then `greeting` is printed.
+    `beside` is what else to do while they run.
     """
     from analyzer.cli.output import open_output
 
@@ -46,7 +49,7 @@ def serve(
         if metrics is not None:
             stack.callback(metrics.stop)
         lab = Lab(config.plan(), log, recorder=recorder, metrics=metrics)
-        return asyncio.run(_serve(make, lab, greeting, ready, until))
+        return asyncio.run(_serve(make, lab, greeting, ready, until, beside))
 
 
 async def _serve(
@@ -55,6 +58,7 @@ async def _serve(
     greeting: str,
     ready: tuple[str, str] | None,
     until: Callable[[], bool] | None,
+    beside: Callable[[Lab], Coroutine[Any, Any, None]] | None,
 ) -> int:
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
@@ -77,15 +81,19 @@ async def _serve(
                 raise UserError("lab: the MRFP did not register with the MRFC") from None
         if greeting:
             click.echo(greeting)
+        work = loop.create_task(beside(lab)) if beside is not None else None
         while not stopped.is_set() and not (until is not None and until()):
             with suppress(TimeoutError):
                 async with asyncio.timeout(0.05 if until is not None else None):
                     await stopped.wait()
+        if work is not None:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
     return 0
 
 
-def how_to_join(config: LabConfig, keys_file: str | None) -> str:
-    """What `lab up` prints once it is up."""
+def how_to_join(config: LabConfig, keys_file: str | None, *, openssl: bool = False) -> str:
+    """What `lab up` prints once it is up; with `openssl` the line about it comes once its call is there."""
     sip, room = _place(config.mrfc_sip), config.rooms[0]
     conference = config.conferences[0]
     kms, mrfp, h248 = _place(config.kms), _place(config.mrfp_h248), _place(config.mrfc_h248)
@@ -106,6 +114,8 @@ def how_to_join(config: LabConfig, keys_file: str | None) -> str:
         ]
     else:
         lines.append("  secured     needs the keys: start the lab with --keys-out FILE")
+    if not openssl:
+        lines.append("  openssl     needs a call of its own: start the lab with --openssl")
     return "\n".join(lines)
 
 

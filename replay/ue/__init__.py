@@ -1,5 +1,6 @@
 """The User Equipment: a scripted participant of message conferences (TS 23.333, RFC 4975)."""
 
+from replay.ue.answering import LEFT_TO_OTHERS
 from replay.ue.config import Behaviour, UeConfig
 from replay.ue.content import Content, Octets
 from replay.ue.core import Ue
@@ -19,6 +20,7 @@ from replay.ue.script import (
 
 __all__ = [
     "FAULTS",
+    "LEFT_TO_OTHERS",
     "Action",
     "Behaviour",
     "Content",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dissectors.errors import DecodeError
 from dissectors.mikey import decode_base64, encode_key_mgmt, encode_mikey
 from dissectors.sip import SipMessage
+from replay.events import Note
 from replay.keying import KeyingRefused, KmsAnswered, KmsOutcome, Responder
 from replay.keying.kms_client import TICKET_RESOLVE
 from replay.keying.party import spoil_mac, unagreed
@@ -13,6 +14,9 @@ from replay.sip import Dialog, Hop, ServerKey, bare_uri
 from replay.ue.call import Call, CallState
 from replay.ue.config import Behaviour
 from replay.ue.ways import Ways
+
+LEFT_TO_OTHERS = "msrp left to others"
+"The note of a UE that is in a call whose connection another program is to open."
 
 
 class Answering:
@@ -171,7 +175,9 @@ class Answering:
         connection, remote = call.connection, call.remote
         assert connection is not None
         assert remote is not None
-        if connection.binds or (call.secured and "DOUT-13" in self.ways.config.faults):
+        if Behaviour.LEAVES_MSRP in self.ways.config.behaviours:
+            self.ways.wishes.append(Note(LEFT_TO_OTHERS))
+        elif connection.binds or (call.secured and "DOUT-13" in self.ways.config.faults):
             ways = self.ways
             connection.open(ways.next_connection(), (ways.own_address, 0), remote_end(remote))
 

@@ -23,6 +23,7 @@ class Behaviour(Enum):
     WRONG_KEY = "secures TLS with another key"
     NEVER_ACKNOWLEDGES = "sends no ACK to a 2xx"
     SAYS_NOTHING = "opens its connection and sends no MSRP"
+    LEAVES_MSRP = "leaves it to another program to open its connection"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
