@@ -119,7 +119,7 @@ def test_the_printed_command_joins(tmp_path: Path) -> None:
     report = json.loads(mrfscope("analyze", capture, "-k", keys, "-f", "json").stdout)
     assert sorted(each["verdict"] for each in report["sessions"]) == ["failed", "ok"]
     (leg,) = (each for each in report["sessions"] if each["verdict"] == "failed")
-    # The lab was stopped in mid-call, and openssl killed before it could say close_notify; TLS was opened with the keys.
+    # The lab was stopped in mid-call, and openssl killed before it could say close_notify; the keys opened TLS.
     assert {each["code"] for each in leg["findings"]} == {"SIP-REASON", "TLS-5"}
 
 
