@@ -73,6 +73,10 @@ class MrfpConfig:
     timers: Timers = field(default_factory=Timers)
     retry: float = 5.0
     "s until it tries again to reach a controller that did not answer, or refused."
+    inactivity: float = 0.0
+    "s without a word of the controller after which it is asked whether it is there (H.248.14); 0: never."
+    orphans: float = 0.0
+    "s that contexts are kept once control is lost; 0: for ever."
     execution_time: float = 0.0
     "s that it takes to execute a transaction: to see how a controller takes a slow gateway."
     epoch: float | None = None

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dissectors.h248 import Command, ErrorDescriptor, TransactionReply
-from replay.events import Connected, ConnectFailed, Ended, Event, Expired, Wish
+from dissectors.h248 import Command, ContextAction, ErrorDescriptor, TransactionReply
+from replay.events import Connected, ConnectFailed, Datagram, Ended, Event, Expired, Received, Wish
 from replay.h248 import Answered, Asked, GaveUp, Outcome, Transactions
 from replay.mrfp.commands import Commands
 from replay.mrfp.config import MrfpConfig
@@ -26,8 +26,12 @@ from replay.mrfp.node import Node
 from replay.mrfp.notices import HANGING, Notices, notification
 from replay.mrfp.packages import HEARTBEAT
 from replay.mrfp.ports import PortPool
-from replay.mrfp.registration import REGISTER, Registration, is_registration
+from replay.mrfp.registration import ORPHANS, REGISTER, Registration, is_registration
+from replay.mrfp.silence import SILENCE, Silence
 from replay.mrfp.terminations import Contexts, Termination
+
+
+UNKNOWN = "the controller does not know us"
 
 
 class Mrfp:
@@ -61,6 +65,7 @@ class Mrfp:
         configuring = Configuring(node, ports, self._connections, self._notices)
         self._registration = Registration(node, self._transactions, self._notices.tell_waiting)
         self._commands = Commands(node, self._contexts, configuring, self._registration.hand_off)
+        self._silence = Silence(node, self._ask_controller)
         self._running: dict[int, Asked] = {}
         self._run = 0
 
@@ -118,6 +123,8 @@ class Mrfp:
     def _receive_h248(self, event: Event) -> None:
         outcomes, wishes = self._transactions.receive(event, self._node.now)
         self._node.wishes += wishes
+        if self._is_of_controller(event):
+            self._silence.heard()
         if isinstance(event, Ended) and self._registration.owns(event.connection):
             self._registration.disconnected("connection lost")
         for outcome in outcomes:
@@ -131,6 +138,12 @@ class Mrfp:
                 self._registration.answered(outcome.reply)
             elif outcome.why != "connection lost":
                 self._registration.gave_up(outcome.why)
+        elif outcome.topic == SILENCE:
+            self._silence.settled()
+            if isinstance(outcome, GaveUp) and outcome.why != "connection lost":
+                self._registration.lose(outcome.why)
+            elif isinstance(outcome, Answered) and _is_unknown(_error_of(outcome.reply)):
+                self._registration.lose(UNKNOWN)
         elif isinstance(outcome, Answered):
             self._receive_notice_reply(outcome)
         else:
@@ -143,8 +156,35 @@ class Mrfp:
             self._execute(self._running.pop(what))
         elif kind == "heartbeat":
             self._notices.beat(what)
+        elif kind == SILENCE:
+            self._silence.check()
+        elif kind == ORPHANS:
+            self._free_orphans()
         else:
             self._connections.expire(kind, what)
+
+    # ------------------------------------------------------------------ the controller
+
+    def _is_of_controller(self, event: Event) -> bool:
+        """Did the controller say something?"""
+        if isinstance(event, Datagram):
+            route = self._registration.route
+            return route is not None and event.peer[0] == route.peer_address
+        return isinstance(event, Received) and self._registration.owns(event.connection)
+
+    def _ask_controller(self, actions: list[ContextAction]) -> bool:
+        route = self._registration.route
+        if not self._registration.is_registered or route is None:
+            return False
+        _, wishes = self._transactions.request(route, actions, self._node.now, SILENCE)
+        self._node.wishes += wishes
+        return True
+
+    def _free_orphans(self) -> None:
+        """Nobody controls the contexts any more."""
+        self._node.note("h248 contexts freed", terminations=len(self._contexts.terminations))
+        self._commands.remove_all()
+        self._registration.begin_anew()
 
     # ------------------------------------------------------------------ requests
 
@@ -187,9 +227,9 @@ class Mrfp:
             return
         _, termination, command = answered.topic
         self._node.note("h248 notification refused", termination=termination.name, code=error.code)
-        if error.code == 505:
+        if _is_unknown(error):
             self._notices.tell_again(termination, command)
-            self._registration.lose("the controller does not know us")
+            self._registration.lose(UNKNOWN)
         elif error.code in HANGING and self._is_heartbeat(command) and self._exists(termination):
             self._node.note("h248 hanging termination removed", termination=termination.name)
             self._commands.remove(termination)
@@ -208,6 +248,11 @@ class Mrfp:
     def _is_heartbeat(command: Command) -> bool:
         observed = command.observed_events
         return observed is not None and any(each.name.lower() == HEARTBEAT for each in observed.events)
+
+
+def _is_unknown(error: ErrorDescriptor | None) -> bool:
+    """Did the controller refuse a Notify for want of a ServiceChange (H.248.8)?"""
+    return error is not None and error.code == 505
 
 
 def _error_of(reply: TransactionReply) -> ErrorDescriptor | None:

@@ -14,7 +14,7 @@ from dissectors.h248 import Command, CommandName, ContextAction
 from dissectors.h248.model import Event, EventsDescriptor, ObservedEvent, ObservedEvents, Property
 from replay.mrfp.leg import Leg
 from replay.mrfp.node import Node
-from replay.mrfp.packages import CAUSE, HEARTBEAT, check_item
+from replay.mrfp.packages import CAUSE, HEARTBEAT, ROOT_ONLY, check_item
 from replay.mrfp.refusal import Refusal
 from replay.mrfp.terminations import Termination
 
@@ -37,6 +37,8 @@ def check_events(descriptor: EventsDescriptor, more: frozenset[str]) -> None:
             raise Refusal(501, "embedded descriptors are not implemented")
         if name == HEARTBEAT:
             heartbeat_period(event)
+        if name in ROOT_ONLY:
+            raise Refusal(512, f"{name} happens to ROOT alone, and is provisioned")
 
 
 def heartbeat_period(event: Event) -> int:

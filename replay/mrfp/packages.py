@@ -33,6 +33,8 @@ PSK_IDENTITY = "tlsbsc/pskid"
 "Property of LocalControl: the identity under which the key is used (RFC 4279)."
 HEARTBEAT = "hangterm/thb"
 CAUSE = "g/cause"
+ROOT_ONLY = frozenset({"it/ito"})
+"Events of the gateway as a whole."
 
 PACKAGES: dict[str, Package] = {
     "g": Package(1, events=frozenset({"cause"})),
@@ -50,6 +52,7 @@ PACKAGES: dict[str, Package] = {
         ),
     ),
     "hangterm": Package(1, events=frozenset({"thb"})),
+    "it": Package(1, events=frozenset({"ito"})),
     "msrpstat": Package(1, statistics=frozenset({"mr", "or", "cr", "ms", "os", "cs"})),
     "msi": Package(1, properties=frozenset({"room", "participant"})),
     "mf": Package(1, properties=frozenset({"script"}), statistics=frozenset({"dropped"})),

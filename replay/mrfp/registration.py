@@ -19,11 +19,15 @@ from replay.h248 import Route, TcpRoute, Transactions, UdpRoute
 from replay.mrfp.node import Node
 
 RESTART = ("Restart", "901 Cold Boot")
+FREED = ("Restart", "902 Warm Boot")
+"Said once contexts were freed for want of a controller."
 DISCONNECTED = ("Disconnected", "900 Service Restored")
 HANDED_OFF = ("HandOff", "903 MGC Directed Change")
 OUT_OF_SERVICE = ("Forced", "905 Termination Taken Out Of Service")
 REGISTER = "register"
 "Topic of our ServiceChange."
+ORPHANS = "orphans"
+"Kind of the deadline until which contexts are kept without a controller."
 DEFAULT_PORT = 2944
 MAX_REDIRECTS = 8
 "Controllers that name another one, in a row."
@@ -159,6 +163,8 @@ class Registration:
                 self.route = UdpRoute(self.route.local, other)
         self._redirects = 0
         self.is_registered = True
+        self._cause = RESTART
+        self.node.agenda.drop((ORPHANS, None))
         self.node.note("h248 registered", version=self.transactions.version, controller=self._controllers[0][0])
         self.registered()
 
@@ -178,6 +184,8 @@ class Registration:
         self.node.note("h248 controller lost", why=why)
         self.is_registered = False
         self._cause = DISCONNECTED
+        if self.node.config.orphans:
+            self.node.agenda.put((ORPHANS, None), self.node.now + self.node.config.orphans)
         if self.node.config.transport == "tcp" and self.route is None:
             self._try_later()
         else:
@@ -188,6 +196,12 @@ class Registration:
         self.is_registered = False
         self._cause = HANDED_OFF
         self._go_to(mgc)
+
+    def begin_anew(self) -> None:
+        """No controller came back in time, and all contexts are freed: the next one is told that there are none."""
+        self._cause = FREED
+        if self._open is not None:
+            self._ask(self._cause)
 
     def retry(self) -> None:
         """The time to try again has come."""

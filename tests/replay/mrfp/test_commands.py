@@ -213,7 +213,7 @@ def test_audit_of_root() -> None:
     assert reply == (
         "{C=-{AV=ROOT{M{TS{root/maxNumberOfContexts=10000,root/maxTerminationsPerContext=1000,"
         "root/MGProvisionalResponseTimerValue=2000,SI=IV}},"
-        "PG{g-1,root-2,hangterm-1,msrpstat-1,msi-1,mf-1,tcpbcc-1,tlsbsc-1}}}}"
+        "PG{g-1,root-2,hangterm-1,it-1,msrpstat-1,msi-1,mf-1,tcpbcc-1,tlsbsc-1}}}}"
     )
 
 
