@@ -2,7 +2,7 @@
 
 An MRFP comes into service by ServiceChange on ROOT (clause 7.2.8), or is taken to be when the configuration names it.
 It is lost when a request or an audit gets no answer (Annex D.1.4), when its connection ends, or when it says that it
-goes.
+goes. One that comes back with contexts of which nothing is known here any more is emptied before it is used.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dissectors.h248 import (
+    ALL_CONTEXTS,
     NULL_CONTEXT,
     Command,
     CommandName,
@@ -29,6 +30,8 @@ from replay.mrfc.config import MrfcConfig
 ROOT = "ROOT"
 VERSION = 2
 "Of H.248, at most."
+AUDIT, EMPTY = "audit", "empty"
+"Topics of requests of our own."
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,9 @@ class Gateway:
         self._news: list[GatewayNews] = []
         self._route: Route | None = None
         self._accepts = True
-        "False after a graceful ServiceChange: no new terminations."
+        "False after a graceful ServiceChange, and while it is being emptied: no new terminations."
+        self._life = 0
+        "Of the MRFP: what an earlier one does not answer says nothing about this one."
         if config.mrfp is not None:
             self._route = UdpRoute(config.h248, config.mrfp)
 
@@ -115,8 +120,9 @@ class Gateway:
         """Send one command; False when the MRFP is not there."""
         if self._route is None:
             return False
+        action = ContextAction(context_id, [command])
         try:
-            _, wishes = self._transactions.request(self._route, [ContextAction(context_id, [command])], now, topic)
+            _, wishes = self._transactions.request(self._route, [action], now, (self._life, topic))
         except ValueError as trouble:
             self._wishes.append(Note("h248 request not sent", {"why": str(trouble)}))
             return False
@@ -136,7 +142,7 @@ class Gateway:
             return []
         if isinstance(event, Expired) and event.timer == self._agenda.timer:
             for _ in self._agenda.take_due(now):
-                self.request(NULL_CONTEXT, Command(CommandName.AUDIT_VALUE, [ROOT], audit=[]), "audit", now)
+                self.request(NULL_CONTEXT, Command(CommandName.AUDIT_VALUE, [ROOT], audit=[]), AUDIT, now)
                 self._plan_audit(now)
             return []
         outcomes, wishes = self._transactions.receive(event, now)
@@ -151,19 +157,27 @@ class Gateway:
 
     def _take(self, outcome: Outcome, now: float) -> None:
         if isinstance(outcome, Asked):
+            begin = len(self._wishes)
             actions = [self._execute(outcome, action, now) for action in outcome.request.actions]
-            self._wishes += self._transactions.reply(outcome, actions, now)
-        elif isinstance(outcome, Answered):
-            if outcome.topic != "audit":
-                self._news.append(_reply(outcome.reply, outcome.topic))
+            # The reply goes before what we ask for in turn.
+            self._wishes[begin:begin] = self._transactions.reply(outcome, actions, now)
+            return
+        life, topic = outcome.topic
+        if isinstance(outcome, Answered):
+            if topic == EMPTY:
+                self._emptied(life)
+            elif topic != AUDIT:
+                self._news.append(_reply(outcome.reply, topic))
         elif isinstance(outcome, GaveUp):
-            if outcome.topic != "audit":
-                self._news.append(Reply(outcome.topic, 0, None, ErrorDescriptor(0, outcome.why)))
-            self._lose(outcome.why)
+            if topic not in (AUDIT, EMPTY):
+                self._news.append(Reply(topic, 0, None, ErrorDescriptor(0, outcome.why)))
+            if life == self._life:
+                self._lose(outcome.why)
 
     def _lose(self, why: str) -> None:
         if self._route is not None:
             self._route = None
+            self._life += 1
             self._agenda.drop("audit")
             self._wishes.append(Note("mrfp lost", {"why": why}))
             self._news.append(Gone(why))
@@ -212,7 +226,9 @@ class Gateway:
             reply.error = ErrorDescriptor(449, "unsupported or unknown parameter or property value")
             return
         # Restart and failover begin with nothing; disconnected, only the association was lost (clause 7.2.8).
+        is_unknown = self._route is None
         if method != "disconnected" and self._route is not None:
+            self._life += 1
             self._news.append(Gone("it began anew"))
         self._route = _route(asked.route, said)
         self._accepts = True
@@ -222,7 +238,21 @@ class Gateway:
         stamp = f"{time:%Y%m%dT%H%M%S}{time.microsecond // 10_000:02}"
         reply.service_change = ServiceChange(version=version, profile=said.profile, timestamp=stamp)
         self._plan_audit(now)
-        self._wishes.append(Note("mrfp in service", {"method": said.method, "version": version}))
+        if method == "disconnected" and is_unknown:
+            # What it still has belongs to calls that we ended when it was lost, or to whoever controlled it before us.
+            self._accepts = False
+            self.request(ALL_CONTEXTS, Command(CommandName.SUBTRACT, ["*"], audit=[], wildcard_return=True), EMPTY, now)
+            return
+        self._in_service(said.method, version)
+
+    def _emptied(self, life: int) -> None:
+        """All its terminations are gone; an error says that there were none."""
+        if life == self._life:
+            self._accepts = True
+            self._in_service("Disconnected", self._transactions.version)
+
+    def _in_service(self, method: str, version: int) -> None:
+        self._wishes.append(Note("mrfp in service", {"method": method, "version": version}))
 
 
 def _route(route: Route, said: ServiceChange) -> Route:

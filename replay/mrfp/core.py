@@ -30,7 +30,6 @@ from replay.mrfp.registration import ORPHANS, REGISTER, Registration, is_registr
 from replay.mrfp.silence import SILENCE, Silence
 from replay.mrfp.terminations import Contexts, Termination
 
-
 UNKNOWN = "the controller does not know us"
 
 

@@ -133,8 +133,13 @@ class SmallMrfp:
             elif command.name is CommandName.MODIFY:
                 self._configure(self.legs[command.termination_ids[0]], command)
             elif command.name is CommandName.SUBTRACT:
+                all_of_them = list(self.legs.values()) if command.termination_ids == ["*"] else []
+                for each in all_of_them:
+                    del self.legs[each.termination]
                 leg = self.legs.pop(command.termination_ids[0], None)
-                if leg is None:
+                if all_of_them:
+                    self.wishes += [Close(each.connection) for each in all_of_them if each.connection]
+                elif leg is None:
                     reply.error = ErrorDescriptor(430)
                 else:
                     reply.statistics = [Property("msrpstat/mr", [str(len(leg.received))])]
