@@ -140,6 +140,10 @@ class Calling:
 
     def _joined(self, call: Call, response: SipMessage, now: float) -> None:
         """The answer says who opens the connection; TRANSFER_RESP completes the key (flow step 10)."""
+        if call.ended_by:  # our CANCEL crossed the answer (RFC 3261 section 9.1)
+            call.state = CallState.LEAVING
+            self.ways.hang_up(call, now)
+            return
         call.state = CallState.TALKING
         ways, faults = self.ways, self.ways.config.faults
         if response.sdp() is None and ("DIN-10a" if call.secured else "TCP-7") in faults:

@@ -54,6 +54,11 @@ class UeConfig:
     "What it says of chat rooms (RFC 7701 section 8); without `private-messages` it takes none. None: says nothing."
     answer_after: float = 0.0
     "s that it rings."
+    answer_wait: float = 60.0
+    "s that it waits for a final response to its INVITE, then it cancels."
+    session_wait: float = 45.0
+    """s that a call may go without an MSRP session that works: long enough for an MRFC to find that its MRFP is lost,
+    and to end the call with a reason."""
     wrapped_types: tuple[str, ...] = ("text/plain", "text/html", "image/png")
     chunk_size: int = 2048
     "Octets of content in one MSRP request."

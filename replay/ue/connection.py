@@ -40,6 +40,8 @@ class MsrpConnection:
     number: int = 0
     psk: bytes = field(default=b"", repr=False)
     psk_identity: str = ""
+    why_gone: str = ""
+    "`closed`, `reset`, or what TCP or TLS failed of."
     msrp: MsrpSession | None = None
     wishes: list[Wish] = field(default_factory=list)
 
@@ -97,9 +99,10 @@ class MsrpConnection:
         if self.msrp is not None and self.msrp.out and self.link is Link.UP:
             self.wishes.append(Send(self.number, octets_of(self.msrp.out)))
 
-    def gone(self) -> None:
+    def gone(self, why: str) -> None:
         """It ended, or never came to be."""
         self.link = Link.GONE
+        self.why_gone = why
 
     def close(self) -> None:
         """End it."""

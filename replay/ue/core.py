@@ -19,7 +19,6 @@ from replay.events import (
     Event,
     Expired,
     Listen,
-    Note,
     Received,
     Relieved,
     Secured,
@@ -28,13 +27,15 @@ from replay.events import (
 )
 from replay.keying import Chance, KmsClient, KmsOutcome
 from replay.sip import RequestIn, ResponseIn, SipAgent, SipEvent, SipLayer, TransactionFailed
-from replay.sip.dialog import make_cancel
 from replay.ue.answering import Answering
 from replay.ue.call import Call, CallState
 from replay.ue.calling import Calling
 from replay.ue.config import Behaviour, UeConfig
 from replay.ue.connection import Link
+from replay.ue.ending import Ending
 from replay.ue.msrp_session import Heard, MsrpNews, MsrpSession, ReportHeard, Settled, Tally
+from replay.ue.patience import TIMER as PATIENCE
+from replay.ue.patience import Patience
 from replay.ue.runner import Runner
 from replay.ue.script import Action, Leave, Pause, Refer, Say, SendContent, SetNickname, Step, Subscribe
 from replay.ue.script import DialIn as DialInAction
@@ -67,6 +68,8 @@ class Ue:
         self.participants = 0
         "In the conference, as the focus says to those who subscribed."
         self._runner = Runner(config.script, self.ways.agenda)
+        self.ending = Ending(self.ways)
+        self._patience = Patience(self.ways)
 
     @property
     def done(self) -> bool:
@@ -86,7 +89,7 @@ class Ue:
         if Behaviour.REFUSES_TCP not in self.config.behaviours:
             wishes += [Listen(end) for end in self.ways.msrp_ends()]
         self._go_on(now)
-        return wishes + self._wishes()
+        return wishes + self._wishes(now)
 
     def receive(self, event: Event, now: float) -> Sequence[Wish]:
         """What to do about an event."""
@@ -102,15 +105,16 @@ class Ue:
         elif not isinstance(event, Datagram | Expired):
             self._connection(event, now)
         self._go_on(now)
-        return self._wishes()
+        return self._wishes(now)
 
     def stop(self, now: float) -> Sequence[Wish]:
         """Leave."""
         self.leave(now)
-        return self._wishes()
+        return self._wishes(now)
 
-    def _wishes(self) -> list[Wish]:
+    def _wishes(self, now: float) -> list[Wish]:
         ways = self.ways
+        self._patience.watch(self.call, now)
         wishes = ways.sip.take_wishes()
         if ways.kms is not None:
             wishes += ways.kms.take_wishes()
@@ -131,7 +135,7 @@ class Ue:
     def do(self, action: Action, now: float) -> Sequence[Wish]:
         """Do something now, as the script would."""
         self._do(action, now)
-        return self._wishes()
+        return self._wishes(now)
 
     def _do(self, action: Action, now: float) -> None:
         call = self.call
@@ -150,26 +154,8 @@ class Ue:
 
     def leave(self, now: float) -> None:
         """End the call, in whatever state it is."""
-        call, ways = self.call, self.ways
-        if call is None or call.state in (CallState.LEAVING, CallState.OVER):
-            return
-        if call.state is CallState.KEYING or call.dialog is None:
-            if call.we_called and call.state is CallState.CALLING and call.hop is not None and call.invite is not None:
-                ways.sip.layer.request(make_cancel(call.invite), call.hop, now)
-                return
-            self._over(call, "left")
-            return
-        call.state = CallState.LEAVING
-        call.ended_by = call.ended_by or "left"
-        ways.hang_up(call, now)
-
-    def _over(self, call: Call, why: str) -> None:
-        call.state = CallState.OVER
-        call.ended_by = call.ended_by or why
-        self.ways.agenda.drop("answer")
-        if call.connection is not None:
-            call.connection.close()
-        self.ways.wishes.append(Note("call over", {"why": call.ended_by}))
+        if self.call is not None:
+            self.ending.leave(self.call, now)
 
     def _in_dialog(self, call: Call, method: str, headers: list[tuple[str, str]], now: float) -> None:
         self.ways.in_dialog(call, method, [*headers, self.ways.contact()], now)
@@ -215,6 +201,8 @@ class Ue:
                 session = self._session()
                 if session is not None:
                     self._msrp(call, session.expire(now))
+            elif name == PATIENCE and self._patience.over is not None:
+                self.ending.in_vain(call, self._patience.over, now)
 
     # ------------------------------------------------------------------ SIP
 
@@ -252,7 +240,7 @@ class Ue:
         elif message.method == "BYE":
             layer.respond(key, 200, "OK", now)
             reasons = message.reasons()
-            self._over(call, (reasons[0].text if reasons else "") or "the other side left")
+            self.ending.over(call, (reasons[0].text if reasons else "") or "the other side left")
         elif message.method in ("INVITE", "UPDATE"):
             headers = [self.ways.contact(), ("Content-Type", "application/sdp")]
             layer.respond(key, 200, "OK", now, headers=headers, body=call.answer)
@@ -268,7 +256,7 @@ class Ue:
         layer.respond(key, 200, "OK", now, tag=call.tag)
         if call.state in (CallState.RINGING, CallState.KEYING):
             self.answering.refuse(call, 487, "Request Terminated", now)
-            self._over(call, "cancelled")
+            self.ending.over(call, "cancelled")
 
     def _notify(self, message: SipMessage) -> None:
         if (message.header("Event") or "").lower().startswith("conference"):
@@ -284,16 +272,16 @@ class Ue:
         if event.key == call.invite_key:
             self.calling.responded(call, event.message, event.hop, now)
             if call.state is CallState.OVER:
-                self._over(call, f"{status} {event.message.reason_phrase}")
+                self.ending.over(call, f"{status} {event.message.reason_phrase}")
         elif event.key == call.bye_key and status >= 200:
-            self._over(call, "left")
+            self.ending.over(call, "left")
 
     def _failed(self, event: TransactionFailed, now: float) -> None:
         call = self.call
         if call is None:
             return
         if event.key in (call.invite_key, call.bye_key):
-            self._over(call, "no response")
+            self.ending.over(call, "no response")
 
     # ------------------------------------------------------------------ KMS and MSRP
 
@@ -303,7 +291,7 @@ class Ue:
             return
         (self.calling if call.we_called else self.answering).kms(call, outcome, now)
         if call.state is CallState.OVER:
-            self._over(call, "keys refused")
+            self.ending.over(call, "keys refused")
 
     def _connection(self, event: Event, now: float) -> None:
         number = getattr(event, "connection", 0)
@@ -333,18 +321,7 @@ class Ue:
             connection.msrp.paused = isinstance(event, Congested)
             connection.msrp.pump(now)
         elif isinstance(event, ConnectFailed | SecureFailed | Ended):
-            connection.gone()
-            if call.state is CallState.TALKING:
-                self._lost(call, event, now)
-
-    def _lost(self, call: Call, event: ConnectFailed | SecureFailed | Ended, now: float) -> None:
-        """The MSRP connection failed: the session with it (RFC 4975 section 5.4)."""
-        if isinstance(event, Ended):
-            self.ways.wishes.append(Note("msrp connection ended"))
-            return  # the focus says what comes of it; without it, we would race its BYE
-        call.ended_by = f"MSRP connection: {event.why}"
-        self.ways.hang_up(call, now, reason=f'SIP;cause=500;text="{call.ended_by}"')
-        call.state = CallState.LEAVING
+            self.ending.connection_gone(call, event, now)
 
     def _msrp(self, call: Call, news: list[MsrpNews]) -> None:
         tally = self.tally
