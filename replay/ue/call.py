@@ -46,5 +46,7 @@ class Call:
     connection: MsrpConnection | None = None
     answer: bytes = b""
     "Our session description."
+    was_in: bool = False
+    "Its MSRP session worked once."
     ended_by: str = ""
     "Why it ended, as the other side's Reason or status says; `left` when we left."

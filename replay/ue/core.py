@@ -19,6 +19,7 @@ from replay.events import (
     Event,
     Expired,
     Listen,
+    Note,
     Received,
     Relieved,
     Secured,
@@ -272,7 +273,7 @@ class Ue:
         if event.key == call.invite_key:
             self.calling.responded(call, event.message, event.hop, now)
             if call.state is CallState.OVER:
-                self.ending.over(call, f"{status} {event.message.reason_phrase}")
+                self.ending.over(call, _refusal(event.message))
         elif event.key == call.bye_key and status >= 200:
             self.ending.over(call, "left")
 
@@ -334,3 +335,15 @@ class Ue:
                 tally.settled[each.message_id] = each.status
             elif isinstance(each, ReportHeard):
                 tally.reports[each.message_id] = each.status
+        session = self._session()
+        if session is not None and session.bound and not call.was_in:
+            call.was_in = True
+            self.ways.wishes.append(Note("joined", {"secured": int(call.secured)}))
+
+
+def _refusal(response: SipMessage) -> str:
+    """Status, phrase, and what Reason (RFC 3326) or Warning (RFC 3261 section 20.43) say beside them."""
+    said = f"{response.status} {response.reason_phrase}"
+    texts = [each.text for each in response.reasons()]
+    texts += [value.partition('"')[2].rpartition('"')[0] for value in response.header_list("Warning")]
+    return next((f"{said}: {text}" for text in texts if text), said)

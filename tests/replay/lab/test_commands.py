@@ -73,7 +73,8 @@ def test_each_function_alone(tmp_path: Path) -> None:
         assert (ue.stdout, ue.stderr) == ("ue: heard 0 messages, 1 of 1 requests of its own went well; left\n", "")
         plain = mrfscope("lab", "ue", *common, "--dial", "chat-17", "-q")
         assert plain.returncode == 1
-        assert plain.stderr.endswith("; out: 488 Not Acceptable Here\n")
+        why = "488 Not Acceptable Here: this conference needs TCP/TLS/MSRP with end-to-end security"
+        assert plain.stderr.endswith(f"; out: {why}\n")
         assert 'mrfscope_lab_events_total{event="Secured",function="mrfp"} 1.0\n' in metrics(f"{NET}.60:9100")
         mrfc.send_signal(signal.SIGTERM)
         log = [json.loads(line) for line in mrfc.stderr]

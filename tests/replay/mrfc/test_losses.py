@@ -71,7 +71,7 @@ def test_a_killed_mrfp_is_found_by_audit_and_its_legs_end_with_a_reason() -> Non
     late = ue("sip:carol@ims.example.net", *STAY)
     place(world, late)
     world.run(1)
-    assert reasons([late]) == ["503 Service Unavailable"]
+    assert reasons([late]) == ["503 Service Unavailable: no MRFP in service"]
 
 
 def test_service_goes_on_once_the_mrfp_is_back() -> None:
@@ -159,7 +159,7 @@ def test_an_mrfp_that_does_not_answer_an_add() -> None:
     alice = ue(ALICE, *STAY)
     place(world, alice)
     world.run(33)
-    assert reasons([alice]) == ["503 Service Unavailable"]
+    assert reasons([alice]) == ["503 Service Unavailable: MRFP does not answer"]
     assert not focus.focus.legs
     world.run(200)  # it said Pending, twenty times
     assert nothing_is_left(focus)
@@ -241,7 +241,7 @@ def secured(kms_changes: dict[str, object] | None = None, **changes: object) -> 
 def test_a_kms_that_is_not_there_when_the_ticket_is_to_be_resolved() -> None:
     """Whether the ticket is good is not known: 503, not 488."""
     _, focus, gateway, alice = secured(None, mode=3)
-    assert reasons([alice]) == ["503 Service Unavailable"]
+    assert reasons([alice]) == ["503 Service Unavailable: KMS: refused"]
     assert nothing_is_left(focus)
     assert gateway.requests == []
 
@@ -255,7 +255,7 @@ def test_a_kms_that_is_not_there_when_a_ticket_is_needed() -> None:
 def test_a_kms_that_does_not_resolve() -> None:
     users = (KmsUser(ROOM, KEYS[ROOM], may_resolve=False), KmsUser(ALICE, KEYS[ALICE]))
     _, focus, gateway, alice = secured({"users": users})
-    assert reasons([alice]) == ["488 Not Acceptable Here"]
+    assert reasons([alice]) == ["488 Not Acceptable Here: the KMS does not resolve the ticket"]
     assert nothing_is_left(focus)
     assert gateway.requests == []
 
@@ -268,14 +268,14 @@ def test_a_kms_that_gives_no_ticket() -> None:
 
 def test_a_ticket_of_another_clock() -> None:
     _, focus, _, alice = secured({}, clock=CLOCK - 3600)
-    assert reasons([alice]) == ["488 Not Acceptable Here"]
+    assert reasons([alice]) == ["488 Not Acceptable Here: the time of TRANSFER_INIT is not ours"]
     assert nothing_is_left(focus)
 
 
 def test_an_expired_ticket() -> None:
     party = Party(kms_key=KEYS[ALICE], ticket_keys={4: TPK_2}, ticket_lifetime=-400)
     _, _focus, gateway, alice = secured({}, mode=4, party=party)
-    assert reasons([alice]) == ["488 Not Acceptable Here"]
+    assert reasons([alice]) == ["488 Not Acceptable Here: the ticket has expired"]
     assert gateway.requests == []
 
 
@@ -283,7 +283,7 @@ def test_a_ticket_under_a_key_that_nobody_knows() -> None:
     party = Party(kms_key=KEYS[ALICE], ticket_keys={3: b"a key of her own", 4: b"a key of her own"})
     for mode in (3, 4):
         _, focus, gateway, alice = secured({}, mode=mode, party=party)
-        assert reasons([alice]) == ["488 Not Acceptable Here"], mode
+        assert reasons([alice]) == ["488 Not Acceptable Here: the KMS does not resolve the ticket"], mode
         assert nothing_is_left(focus)
         assert gateway.requests == []
 
