@@ -93,15 +93,17 @@ class Runtime:
         recorder: Recorder | None = None,
         ours: Callable[[Endpoint], bool] = lambda end: True,
         noted: Callable[[str, Note], None] | None = None,
+        connect_timeout: float = CONNECT_TIMEOUT,
     ) -> None:
         """`udp`: where it receives datagrams. `ours`: whether an end is another function of this lab, whose own
-        runtime writes down what it sends. `noted` is told its notes."""
+        runtime writes down what it sends. `noted` is told its notes. `connect_timeout` is in seconds."""
         self.core = core
         self._udp = udp
         self.plan = plan or AddressPlan()
         self._recorder = recorder
         self._ours = ours
         self._noted = noted
+        self._connect_timeout = connect_timeout
         self._datagrams: dict[Endpoint, asyncio.DatagramTransport] = {}
         self._listening: dict[Endpoint, socket.socket] = {}
         self._unserved: set[socket.socket] = set()
@@ -277,7 +279,7 @@ class Runtime:
         connecting = _socket(self.plan.socket(wish.peer)[0])
         try:
             connecting.bind(self.plan.socket(wish.local))
-            async with asyncio.timeout(CONNECT_TIMEOUT):
+            async with asyncio.timeout(self._connect_timeout):
                 await loop.sock_connect(connecting, self.plan.socket(wish.peer))
                 await loop.create_connection(
                     lambda: _Stream(self, wish.connection, wish.local, wish.peer), sock=connecting

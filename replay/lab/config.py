@@ -37,6 +37,16 @@ class LabConfig:
     h248_encoding: str = "text"
     h248_transport: str = "udp"
     beyond_loopback: bool = False
+    audit_interval: float = 10.0
+    inactivity: float = 30.0
+    h248_timeout: float = 25.0
+    h248_retry: float = 5.0
+    orphans: float = 60.0
+    connect_timeout: float = 10.0
+    kms_timeout: float = 5.0
+    sip_t1: float = 0.5
+    answer_wait: float = 60.0
+    session_wait: float = 45.0
 
     @property
     def conferences(self) -> tuple[str, ...]:
@@ -143,6 +153,16 @@ def _truth(value: object) -> bool:
     return value
 
 
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:
+        raise ValueError("must be a number of seconds")
+    return float(value)
+
+
+def _seconds_or_never(value: object) -> float:
+    return 0.0 if value in (0, 0.0) and not isinstance(value, bool) else _seconds(value)
+
+
 READERS: dict[str, Callable[[Any], Any]] = {
     "mrfc_sip": read_endpoint,
     "mrfc_h248": read_endpoint,
@@ -160,5 +180,15 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "h248_encoding": _one_of("text", "binary"),
     "h248_transport": _one_of("udp", "tcp"),
     "beyond_loopback": _truth,
+    "audit_interval": _seconds_or_never,
+    "inactivity": _seconds_or_never,
+    "h248_timeout": _seconds,
+    "h248_retry": _seconds,
+    "orphans": _seconds_or_never,
+    "connect_timeout": _seconds,
+    "kms_timeout": _seconds,
+    "sip_t1": _seconds,
+    "answer_wait": _seconds,
+    "session_wait": _seconds,
 }
 "The keys of the lab's file, each with what reads it."

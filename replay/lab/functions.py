@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from replay.events import Core, Endpoint
+from replay.h248 import Timers
 from replay.keying import Party
 from replay.kms import FAULTS as KMS_FAULTS
 from replay.kms import Kms, KmsConfig, KmsUser
@@ -67,7 +68,11 @@ def make_mrfc(
         directory=Directory({user.lower(): place for user, place in (users or {}).items()}),
         kms=config.kms,
         party=Party(kms=KMS_IDENTITY, kms_key=keys.shared.get(conference, b""), ticket_keys=ticket_keys),
+        kms_timeout=config.kms_timeout,
         encoding=config.h248_encoding,
+        audit_interval=config.audit_interval,
+        t1=config.sip_t1,
+        h248_timers=Timers(give_up=config.h248_timeout),
         clock=unix_at_zero(),
         faults=faults & MRFC_FAULTS.keys(),
         **more,
@@ -85,6 +90,10 @@ def make_mrfp(config: LabConfig, *, faults: frozenset[str] = frozenset(), **more
         media_ports=config.media_ports,
         transport=config.h248_transport,
         encoding=config.h248_encoding,
+        timers=Timers(give_up=config.h248_timeout),
+        retry=config.h248_retry,
+        inactivity=config.inactivity,
+        orphans=config.orphans,
         epoch=unix_at_zero(),
         **more,
     )
@@ -118,8 +127,12 @@ def make_ue(
             kms_key=keys.shared.get(uri, b""),
             ticket_keys={4: keys.tickets[config.conferences[0]]} if keys.tickets else {},
         ),
+        kms_timeout=config.kms_timeout,
         script=tuple(script),
         nat=nat,
+        t1=config.sip_t1,
+        answer_wait=config.answer_wait,
+        session_wait=config.session_wait,
         clock=unix_at_zero(),
         faults=faults & UE_FAULTS.keys(),
         **more,

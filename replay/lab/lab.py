@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 
 from replay.edge.recorder import Recorder
-from replay.edge.runtime import AddressPlan, Runtime
+from replay.edge.runtime import CONNECT_TIMEOUT, AddressPlan, Runtime
 from replay.events import Endpoint, Event, Expired, Note, Wish
 from replay.lab.functions import Function
 from replay.lab.log import LabLog, WarningsToLog
@@ -32,11 +32,13 @@ class Lab:
         *,
         recorder: Recorder | None = None,
         metrics: Metrics | None = None,
+        connect_timeout: float = CONNECT_TIMEOUT,
     ) -> None:
         self._plan = plan
         self._log = log
         self._recorder = recorder
         self._metrics = metrics
+        self._connect_timeout = connect_timeout
         self._runtimes: dict[str, Runtime] = {}
         self._addresses: set[str] = set()
         self._waits: list[tuple[Callable[[str, Note], bool], asyncio.Future[Note]]] = []
@@ -79,6 +81,7 @@ class Lab:
                 recorder=self._recorder if function.is_ours else None,
                 ours=self._is_ours,
                 noted=self._noted,
+                connect_timeout=self._connect_timeout,
             )
             runtime.told = self._active
             self._runtimes[core.name] = runtime

@@ -28,8 +28,11 @@ SHOWN = LabConfig(
     mrfp_media="203.0.113.5",
     kms=("192.0.2.40", 8080),
     ue_sip=("198.51.100.7", 5060),
+    audit_interval=0.0,
+    inactivity=0.0,
 )
-"Addresses for documentation (RFC 5737): nobody has them, and recordings with them can be shown around."
+"""Addresses for documentation (RFC 5737): nobody has them, and recordings with them can be shown around. Nobody asks
+whether others are still there."""
 READY = 10.0
 "s for the MRFP to register."
 STUCK = 5.0
@@ -95,7 +98,7 @@ async def play(
     seen = [(nat_address(place[0]), 0) for place in places] if "NAT-1" in faults else []
     async with Lab(loopback_plan(config, [*places, *seen], net), log, recorder=recorder, metrics=metrics) as lab:
         kms = [make_kms(config, keys, faults=faults)] if scenario.secured else []
-        mrfc = make_mrfc(config, keys, faults=faults, users=users, audit_interval=0.0)
+        mrfc = make_mrfc(config, keys, faults=faults, users=users)
         await lab.start(*kms, mrfc)
         in_service = asyncio.ensure_future(lab.noted("mrfc", "mrfp in service", READY))
         await lab.start(make_mrfp(config, faults=faults))

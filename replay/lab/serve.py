@@ -48,7 +48,7 @@ def serve(
             recorder = Recorder(stack.enter_context(open_output(capture)), time.time_ns)
         if metrics is not None:
             stack.callback(metrics.stop)
-        lab = Lab(config.plan(), log, recorder=recorder, metrics=metrics)
+        lab = Lab(config.plan(), log, recorder=recorder, metrics=metrics, connect_timeout=config.connect_timeout)
         return asyncio.run(_serve(make, lab, greeting, ready, until, beside))
 
 

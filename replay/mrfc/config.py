@@ -54,6 +54,8 @@ class MrfcConfig:
     directory: Directory = field(default_factory=Directory)
     "Where users are reached."
     kms: Endpoint | None = None
+    kms_timeout: float = 5.0
+    "s for a question to the KMS."
     party: Party = field(default_factory=Party)
     secured_only: tuple[str, ...] = ()
     "User parts of conferences that take nobody without end-to-end security."

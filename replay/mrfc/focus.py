@@ -41,7 +41,14 @@ class Focus:
         self.kms: KmsClient | None = None
         if config.kms is not None:
             address = config.sip[0]
-            self.kms = KmsClient(config.kms, address, lambda: next(numbers), name=config.name, host=config.party.kms)
+            self.kms = KmsClient(
+                config.kms,
+                address,
+                lambda: next(numbers),
+                name=config.name,
+                host=config.party.kms,
+                timeout=config.kms_timeout,
+            )
         self.replays = Replays(2 * config.party.clock_skew)
         self.agenda = Agenda(f"{config.name} legs")
         self.conferences: dict[str, Conference] = {}

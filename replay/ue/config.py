@@ -40,6 +40,8 @@ class UeConfig:
     "Where it takes MSRP connections."
     directory: Directory = field(default_factory=Directory)
     kms: Endpoint | None = None
+    kms_timeout: float = 5.0
+    "s for a question to the KMS."
     party: Party = field(default_factory=Party)
     mode: int = 1
     "MIKEY-TICKET mode of dialling in."

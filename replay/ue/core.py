@@ -60,7 +60,14 @@ class Ue:
         sip = SipAgent(layer, lambda: next(numbers), udp=not config.sip_tcp)
         kms = None
         if config.kms is not None:
-            kms = KmsClient(config.kms, config.sip[0], lambda: next(numbers), name=config.name, host=config.party.kms)
+            kms = KmsClient(
+                config.kms,
+                config.sip[0],
+                lambda: next(numbers),
+                name=config.name,
+                host=config.party.kms,
+                timeout=config.kms_timeout,
+            )
         self.ways = Ways(config, chance, sip, kms, Agenda(f"{config.name} ue"), lambda: next(numbers))
         self.calling = Calling(self.ways)
         self.answering = Answering(self.ways)
