@@ -33,7 +33,7 @@ from replay.ue.call import Call, CallState
 from replay.ue.calling import Calling
 from replay.ue.config import Behaviour, UeConfig
 from replay.ue.connection import Link
-from replay.ue.ending import Ending
+from replay.ue.ending import Ending, refusal
 from replay.ue.msrp_session import Heard, MsrpNews, MsrpSession, ReportHeard, Settled, Tally
 from replay.ue.patience import TIMER as PATIENCE
 from replay.ue.patience import Patience
@@ -112,6 +112,7 @@ class Ue:
                 self._kms(outcome, now)
         elif not isinstance(event, Datagram | Expired):
             self._connection(event, now)
+        self._tell_joined()
         self._go_on(now)
         return self._wishes(now)
 
@@ -195,6 +196,14 @@ class Ue:
         call = self.call
         connection = call.connection if call is not None else None
         return connection.msrp if connection is not None and connection.link is Link.UP else None
+
+    def _tell_joined(self) -> None:
+        """The call is answered, and its MSRP session works: whichever came last."""
+        call, session = self.call, self._session()
+        if call is None or call.was_in or call.state is not CallState.TALKING or session is None or not session.bound:
+            return
+        call.was_in = True
+        self.ways.wishes.append(Note("joined", {"secured": int(call.secured)}))
 
     def _due(self, now: float) -> None:
         for name in self.ways.agenda.take_due(now):
@@ -280,7 +289,7 @@ class Ue:
         if event.key == call.invite_key:
             self.calling.responded(call, event.message, event.hop, now)
             if call.state is CallState.OVER:
-                self.ending.over(call, _refusal(event.message))
+                self.ending.over(call, refusal(event.message))
         elif event.key == call.bye_key and status >= 200:
             self.ending.over(call, "left")
 
@@ -342,15 +351,3 @@ class Ue:
                 tally.settled[each.message_id] = each.status
             elif isinstance(each, ReportHeard):
                 tally.reports[each.message_id] = each.status
-        session = self._session()
-        if session is not None and session.bound and not call.was_in:
-            call.was_in = True
-            self.ways.wishes.append(Note("joined", {"secured": int(call.secured)}))
-
-
-def _refusal(response: SipMessage) -> str:
-    """Status, phrase, and what Reason (RFC 3326) or Warning (RFC 3261 section 20.43) say beside them."""
-    said = f"{response.status} {response.reason_phrase}"
-    texts = [each.text for each in response.reasons()]
-    texts += [value.partition('"')[2].rpartition('"')[0] for value in response.header_list("Warning")]
-    return next((f"{said}: {text}" for text in texts if text), said)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dissectors.sip import SipMessage
 from replay.events import ConnectFailed, Ended, Note, SecureFailed
 from replay.sip.dialog import make_cancel
 from replay.ue.call import Call, CallState
@@ -79,3 +80,11 @@ class Ending:
         call.ended_by = why
         call.state = CallState.LEAVING
         self.ways.hang_up(call, now, reason=f'SIP;cause=500;text="{why}"')
+
+
+def refusal(response: SipMessage) -> str:
+    """Status, phrase, and what Reason (RFC 3326) or Warning (RFC 3261 section 20.43) say beside them."""
+    said = f"{response.status} {response.reason_phrase}"
+    texts = [each.text for each in response.reasons()]
+    texts += [value.partition('"')[2].rpartition('"')[0] for value in response.header_list("Warning")]
+    return next((f"{said}: {text}" for text in texts if text), said)
