@@ -26,7 +26,12 @@ def played(name: str, rows: frozenset[str], demanded: frozenset[Ending] = frozen
     ("name", "rows", "ending", "what"),
     [
         ("tcp-dial-in", (), Ending.THROUGH, "went through, 2 participants heard 3 messages"),
-        ("tcp-dial-in", ("MRFP-1",), Ending.REFUSED, "alice is out: 500 Server Internal Error, bob is out: 500 Server"),
+        (
+            "tcp-dial-in",
+            ("MRFP-1",),
+            Ending.REFUSED,
+            "alice is out: 500 Server Internal Error: MRFP gave no address and path, bob is out: 500 Server",
+        ),
         ("tcp-refused", (), Ending.ENDED, "the MRFC ended the call"),
         ("tcp-refused", ("TCP-F",), Ending.SILENT, "alice is in a call without MSRP"),
     ],
