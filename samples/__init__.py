@@ -1,1 +1,1 @@
-"""Sample captures: a readable description per scenario (`scenario.toml`), and what makes the capture from it."""
+"""Sample captures: a readable description of each (`lab.toml`, `scenario.toml`), and what makes the capture from it."""

@@ -23,7 +23,7 @@ _FIN, _SYN, _RST, _PSH, _ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 
 
 @dataclass(slots=True)
-class _Flow:
+class Flow:
     """One TCP connection as written."""
 
     ends: tuple[Endpoint, Endpoint]
@@ -38,7 +38,7 @@ class Recorder:
         self._out = out
         self._clock = clock
         self._writer = PcapngWriter(application)
-        self._flows: dict[tuple[Endpoint, Endpoint], _Flow] = {}
+        self._flows: dict[tuple[Endpoint, Endpoint], Flow] = {}
         self._ids: dict[str, int] = {}
         self._out.write(self._writer.begin())
 
@@ -53,23 +53,33 @@ class Recorder:
         known = self._flows.get((client, server))
         if known is not None and not any(known.closed):
             return
-        flow = self._flows[client, server] = _Flow((client, server))
+        flow = self.begin(client, server)
         self._segment(flow, 0, _SYN)
         flow.sent[0] = 1
         self._segment(flow, 1, _SYN | _ACK)
         flow.sent[1] = 1
         self._segment(flow, 0, _ACK)
 
+    def begin(self, client: Endpoint, server: Endpoint) -> Flow:
+        """A connection of which nothing is written yet."""
+        flow = self._flows[client, server] = Flow((client, server))
+        return flow
+
+    @staticmethod
+    def cut(data: bytes) -> list[bytes]:
+        """Octets as the segments that carry them."""
+        return [data[at : at + SEGMENT] for at in range(0, len(data), SEGMENT)]
+
     def refused(self, client: Endpoint, server: Endpoint) -> None:
         """A TCP connection was tried and refused."""
-        flow = _Flow((client, server))
+        flow = Flow((client, server))
         self._segment(flow, 0, _SYN)
         flow.sent[0] = 1
         self._segment(flow, 1, _RST | _ACK)
 
     def unanswered(self, client: Endpoint, server: Endpoint) -> None:
         """A SYN was sent (again)."""
-        self._segment(_Flow((client, server)), 0, _SYN)
+        self._segment(Flow((client, server)), 0, _SYN)
 
     def octets(self, source: Endpoint, target: Endpoint, data: bytes) -> None:
         """Octets were sent on a connection."""
@@ -77,8 +87,7 @@ class Recorder:
         if found is None:
             return
         flow, way = found
-        for at in range(0, len(data), SEGMENT):
-            part = data[at : at + SEGMENT]
+        for part in self.cut(data):
             self._segment(flow, way, _ACK | _PSH, part)
             flow.sent[way] = (flow.sent[way] + len(part)) & 0xFFFFFFFF
         self._segment(flow, 1 - way, _ACK)
@@ -102,14 +111,14 @@ class Recorder:
         if all(flow.closed):
             self._flows.pop(flow.ends, None)
 
-    def _find(self, source: Endpoint, target: Endpoint) -> tuple[_Flow, int] | None:
+    def _find(self, source: Endpoint, target: Endpoint) -> tuple[Flow, int] | None:
         flow = self._flows.get((source, target))
         if flow is not None:
             return flow, 0
         flow = self._flows.get((target, source))
         return (flow, 1) if flow is not None else None
 
-    def _segment(self, flow: _Flow, way: int, flags: int, payload: bytes = b"") -> None:
+    def _segment(self, flow: Flow, way: int, flags: int, payload: bytes = b"") -> None:
         source, target = flow.ends[way], flow.ends[1 - way]
         ack = flow.sent[1 - way] if flags & _ACK else 0
         head = struct.pack(">HHIIBBHHH", source[1], target[1], flow.sent[way], ack, 5 << 4, flags, 65535, 0, 0)

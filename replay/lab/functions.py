@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from replay.events import Core, Endpoint
 from replay.h248 import Timers
-from replay.keying import Party
+from replay.keying import Chance, Party
 from replay.kms import FAULTS as KMS_FAULTS
 from replay.kms import Kms, KmsConfig, KmsUser
 from replay.lab.config import LabConfig
@@ -23,6 +23,25 @@ from replay.mrfp import Mrfp, MrfpConfig
 from replay.sip import Directory
 from replay.ue import FAULTS as UE_FAULTS
 from replay.ue import Step, Ue, UeConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Where time and chance come from; a run with others than these is the same each time."""
+
+    chance: Chance = secrets.token_bytes
+    epoch: float | None = None
+    "Seconds since 1970 when the clock of the cores was 0; None: by the running loop."
+    clock: Callable[[], int] = time.time_ns
+    "ns since 1970."
+
+    @property
+    def unix_at_zero(self) -> float:
+        """Seconds since 1970 when the clock of the cores was 0."""
+        return time.time() - asyncio.get_running_loop().time() if self.epoch is None else self.epoch
+
+
+REAL = World()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +56,13 @@ class Function:
     "False for one that is taken for a stranger: part of what comes from its addresses is sent by another program."
 
 
-def make_kms(config: LabConfig, keys: LabKeys, *, faults: frozenset[str] = frozenset()) -> Function:
+def make_kms(
+    config: LabConfig, keys: LabKeys, *, faults: frozenset[str] = frozenset(), world: World = REAL
+) -> Function:
     """The KMS, which knows everybody who has a key."""
     users = tuple(KmsUser(identity, key, keys.tickets.get(identity)) for identity, key in keys.shared.items())
     made = KmsConfig(config.kms, KMS_IDENTITY, users, keys.kms, faults=faults & KMS_FAULTS.keys())
-    core = Kms(made, clock=time.time_ns, draw=secrets.token_bytes)
+    core = Kms(made, clock=world.clock, draw=world.chance)
     return Function(core, (), frozenset({config.kms[0]}))
 
 
@@ -51,6 +72,7 @@ def make_mrfc(
     *,
     faults: frozenset[str] = frozenset(),
     users: Mapping[str, Endpoint] | None = None,
+    world: World = REAL,
     **more: Any,
 ) -> Function:
     """The MRFC. `users` is where UEs are called."""
@@ -73,15 +95,15 @@ def make_mrfc(
         audit_interval=config.audit_interval,
         t1=config.sip_t1,
         h248_timers=Timers(give_up=config.h248_timeout),
-        clock=unix_at_zero(),
+        clock=world.unix_at_zero,
         faults=faults & MRFC_FAULTS.keys(),
         **more,
     )
     addresses = frozenset({config.mrfc_sip[0], config.mrfc_h248[0]})
-    return Function(Mrfc(made), (config.mrfc_sip, config.mrfc_h248), addresses)
+    return Function(Mrfc(made, world.chance), (config.mrfc_sip, config.mrfc_h248), addresses)
 
 
-def make_mrfp(config: LabConfig, *, faults: frozenset[str] = frozenset(), **more: Any) -> Function:
+def make_mrfp(config: LabConfig, *, faults: frozenset[str] = frozenset(), world: World = REAL, **more: Any) -> Function:
     """The MRFP."""
     made = MrfpConfig(
         h248=config.mrfp_h248,
@@ -94,7 +116,8 @@ def make_mrfp(config: LabConfig, *, faults: frozenset[str] = frozenset(), **more
         retry=config.h248_retry,
         inactivity=config.inactivity,
         orphans=config.orphans,
-        epoch=unix_at_zero(),
+        epoch=world.unix_at_zero,
+        random=world.chance,
         **more,
     )
     core = Mrfp(made, faults & MRFP_FAULTS.keys())
@@ -110,6 +133,7 @@ def make_ue(
     *,
     name: str = "ue",
     faults: frozenset[str] = frozenset(),
+    world: World = REAL,
     **more: Any,
 ) -> Function:
     """A UE that carries out a script."""
@@ -133,19 +157,14 @@ def make_ue(
         t1=config.sip_t1,
         answer_wait=config.answer_wait,
         session_wait=config.session_wait,
-        clock=unix_at_zero(),
+        clock=world.unix_at_zero,
         faults=faults & UE_FAULTS.keys(),
         **more,
     )
-    return Function(Ue(made), (sip,), frozenset({sip[0], nat} - {""}))
+    return Function(Ue(made, world.chance), (sip,), frozenset({sip[0], nat} - {""}))
 
 
 def nat_address(address: str) -> str:
     """Where a UE of this address is seen from behind the NAT of the row NAT-1."""
     head, _, last = address.rpartition(".")
     return f"{head}.{(int(last) + 100) % 250}"
-
-
-def unix_at_zero() -> float:
-    """Seconds since 1970 when the clock of the running loop was 0."""
-    return time.time() - asyncio.get_running_loop().time()

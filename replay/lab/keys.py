@@ -13,6 +13,7 @@ from pathlib import Path
 from analyzer.errors import UserError
 from analyzer.keys.keys_file import KeysFileError, read_keys
 from analyzer.keys.supplied import KeyKind
+from replay.keying import Chance
 from replay.lab.config import LabConfig
 
 KMS_IDENTITY = "kms.example.net"
@@ -49,12 +50,12 @@ def _table(kind: str, holder: str, key: bytes) -> list[str]:
     return ["", f"[[{kind}]]", f'kms = "{KMS_IDENTITY}"', *named, f'key = "{key.hex()}"']
 
 
-def draw_keys(config: LabConfig) -> LabKeys:
+def draw_keys(config: LabConfig, chance: Chance = secrets.token_bytes) -> LabKeys:
     """Keys by chance: the conferences, which are the MRFC's, share one of each kind."""
-    own, ticket = secrets.token_bytes(OCTETS), secrets.token_bytes(OCTETS)
+    own, ticket = chance(OCTETS), chance(OCTETS)
     shared = dict.fromkeys(config.conferences, own)
-    shared |= {user: secrets.token_bytes(OCTETS) for user in config.users}
-    return LabKeys(secrets.token_bytes(OCTETS), shared, dict.fromkeys(config.conferences, ticket))
+    shared |= {user: chance(OCTETS) for user in config.users}
+    return LabKeys(chance(OCTETS), shared, dict.fromkeys(config.conferences, ticket))
 
 
 def load_keys(path: Path) -> LabKeys:

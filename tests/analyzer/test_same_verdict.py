@@ -13,7 +13,7 @@ from analyzer.report.records import session_record
 
 ROOT = Path(__file__).resolve().parents[2]
 CAPTURES = {
-    "tcp-dial-in": ROOT / "samples" / "tcp-dial-in" / "capture.pcapng",
+    "tcp-dial-in": ROOT / "samples" / "drawn" / "tcp-dial-in" / "capture.pcapng",
     "fax-gateway": SHARED / "sip-h248-fax-gateway.pcap",
     "sip-calls": SHARED / "sip-calls.pcap",
     "msrp-node-lib": SHARED / "msrp-node-lib.pcapng",

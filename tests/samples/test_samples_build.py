@@ -20,12 +20,12 @@ from samples.builder import Packet  # noqa: E402
 from samples.pcapng import encode  # noqa: E402
 from samples.scenario import Scenario, ScenarioError  # noqa: E402
 
-DIAL_IN = ROOT / "samples" / "tcp-dial-in" / "scenario.toml"
-DIAL_OUT = ROOT / "samples" / "tcp-dial-out" / "scenario.toml"
+DIAL_IN = ROOT / "samples" / "drawn" / "tcp-dial-in" / "scenario.toml"
+DIAL_OUT = ROOT / "samples" / "drawn" / "tcp-dial-out" / "scenario.toml"
 GOOD_NAMES = ("tcp-dial-in", "tcp-dial-out", "conference-3")
 GOOD_NAMES += ("e2e-dial-in", "e2e-dial-in-mode-2", "e2e-dial-in-mode-4", "e2e-dial-out")
-GOOD = [ROOT / "samples" / name / "scenario.toml" for name in GOOD_NAMES]
-TWINS = sorted((ROOT / "samples").glob("*--*/scenario.toml"))
+GOOD = [ROOT / "samples" / "drawn" / name / "scenario.toml" for name in GOOD_NAMES]
+TWINS = sorted((ROOT / "samples" / "drawn").glob("*--*/scenario.toml"))
 needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 
 # Sections A and B of the requirements table.
@@ -70,7 +70,7 @@ def test_capture_is_what_the_description_builds_and_twice_the_same(path: Path) -
 
 @pytest.mark.parametrize("name", ["tcp-dial-in", "tcp-dial-out"])
 def test_every_row_is_shown_or_said_to_be_not_applicable(name: str) -> None:
-    scenario = Scenario.load(ROOT / "samples" / name / "scenario.toml")
+    scenario = Scenario.load(ROOT / "samples" / "drawn" / name / "scenario.toml")
     shown = {row for step in scenario.steps for row in step.rows}
     assert shown.isdisjoint(scenario.not_applicable)
     assert shown | scenario.not_applicable.keys() == {*ROWS_A, *ROWS_B}

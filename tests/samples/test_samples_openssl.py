@@ -8,23 +8,27 @@ import sys
 from pathlib import Path
 
 import pytest
-from judged import SAMPLES, judge_files, sample_keys
+from judged import judge_files
 
 ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
+from analyzer.keys.keys_file import read_keys  # noqa: E402
+from analyzer.keys.ring import KeyRing  # noqa: E402
+from samples import build  # noqa: E402
 from samples.record_openssl import DESCRIPTION, record  # noqa: E402
 from samples.scenario import Scenario  # noqa: E402
 
-CAPTURE = SAMPLES / "e2e-openssl" / "capture.pcapng"
+CAPTURE = build.FOLDER / "e2e-openssl" / "capture.pcapng"
 needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 
 
 def opens(capture: Path) -> None:
     """Our reading of the recorded TLS: everything opened, every MSRP message there, nothing wrong."""
-    found = judge_files([capture], keys=sample_keys("e2e-openssl"))
+    keys = CAPTURE.with_name("keys.toml")
+    found = judge_files([capture], keys=KeyRing(read_keys(keys.read_text(), keys).keys))
     session = found.only
     (tls,) = [part.connection.tls for part in session.connections if part.connection.tls is not None]
     assert (tls.outcome, tls.version, tls.cipher_suite) == (

@@ -32,7 +32,7 @@ needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark
 
 
 def description(name: str) -> Path:
-    return ROOT / "samples" / name / "scenario.toml"
+    return ROOT / "samples" / "drawn" / name / "scenario.toml"
 
 
 def psk_of(scenario: Scenario) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from samples import build
 
-SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "drawn"
 
 NO_CEMA = '[[change]]\nstep = "answer"\nreplace = "a=msrp-cema\\n"\nwith = ""\n'
 "OFFER-6 is broken: the answer lacks what the offer has."

@@ -19,7 +19,7 @@ from analyzer.opening.opener import Opener
 from analyzer.pipeline import Analysis, Options
 from samples import build
 
-SAMPLES = Path(build.__file__).resolve().parent
+SAMPLES = build.DRAWN
 PORTS = {5060: "sip", 2944: "h248", 80: "http"}
 _JUDGE = Judge(FLOWS, CHECKS)
 

@@ -11,7 +11,7 @@ from oracles import need, tshark_fields
 
 from tests.analyzer.cli.processes import mrfscope, needs_command
 
-SAMPLES = Path(__file__).resolve().parents[3] / "samples"
+SAMPLES = Path(__file__).resolve().parents[3] / "samples" / "drawn"
 NAME = "e2e-dial-out"
 CAPTURE = str(SAMPLES / NAME / "capture.pcapng")
 

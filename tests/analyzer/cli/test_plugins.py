@@ -99,7 +99,7 @@ def test_a_broken_plugin_is_one_clear_line(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("    return 1 / 0", "failed on session s-e87df024dc: line 4: ZeroDivisionError: division by zero"),
+        ("    return 1 / 0", "failed on session s-a77ef323ac: line 4: ZeroDivisionError: division by zero"),
         ("    return True", "answered with bool, not with a Result"),
     ],
 )
@@ -121,7 +121,7 @@ def test_a_plugin_flow_whose_condition_fails(tmp_path: Path) -> None:
         "FLOWS = [Flow('acme', '', '', ('UE',), (), lambda evidence: evidence.nothing)]\n"
     )
     first, _ = refused("analyze", SAMPLE, "--plugin", path, code=2).splitlines()
-    assert first.startswith(f"mrfscope: {path}: flow acme failed on session s-e87df024dc: line 2: AttributeError")
+    assert first.startswith(f"mrfscope: {path}: flow acme failed on session s-a77ef323ac: line 2: AttributeError")
 
 
 def test_no_plugin_costs_no_start_up_time() -> None:

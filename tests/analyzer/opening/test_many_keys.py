@@ -19,7 +19,7 @@ from analyzer.opening.opener import Opener
 from analyzer.pipeline import Analysis, Options
 from samples import build
 
-SAMPLE = Path(build.__file__).resolve().parent / "e2e-dial-out"
+SAMPLE = build.DRAWN / "e2e-dial-out"
 SESSIONS = 20
 APART = 300_000_000
 "ns from the begin of one session to that of the next: all are up together."

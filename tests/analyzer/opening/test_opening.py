@@ -23,7 +23,7 @@ from analyzer.pipeline import Analysis, Options
 from dissectors.tls.keylog import KeyLog
 from samples import build
 
-SAMPLES = Path(build.__file__).resolve().parent
+SAMPLES = build.DRAWN
 WIRESHARK = Path(__file__).resolve().parents[4] / "shared" / "captures" / "tls12-psk-aes128ccm.pcap"
 WIRESHARK_PSK = bytes.fromhex("ca19e028a8a372ad2d325f950fcaceed")
 

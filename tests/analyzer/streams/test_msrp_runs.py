@@ -24,7 +24,7 @@ from benchmarks.packets import ACK, FIN, SYN, Write, tcp
 
 ROOT = Path(__file__).resolve().parents[3]
 CAPTURES = {
-    "tcp-dial-in": ROOT / "samples" / "tcp-dial-in" / "capture.pcapng",
+    "tcp-dial-in": ROOT / "samples" / "drawn" / "tcp-dial-in" / "capture.pcapng",
     "msrp-node-lib": SHARED / "msrp-node-lib.pcapng",
 }
 CLIENT, SERVER = ("192.0.2.1", 40000), ("198.51.100.2", 2855)
