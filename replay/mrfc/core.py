@@ -306,7 +306,8 @@ class Mrfc:
             self._end_termination(termination, Cause(500, "Server Internal Error", "bearer released"), now)
 
     def _end_termination(self, termination: str, cause: Cause, now: float) -> None:
-        for leg in [leg for leg in self.focus.legs.values() if leg.termination == termination]:
+        named = termination.lower()
+        for leg in [leg for leg in self.focus.legs.values() if leg.termination.lower() == named]:
             self.focus.end(leg, cause, now)
 
     def _mrfp_gone(self, why: str, now: float) -> None:

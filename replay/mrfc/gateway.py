@@ -205,7 +205,7 @@ class Gateway:
 
     def _service_change(self, asked: Asked, command: Command, reply: Command, now: float) -> None:
         said = command.service_change or ServiceChange()
-        if command.termination_ids != [ROOT]:
+        if [each.upper() for each in command.termination_ids] != [ROOT]:  # text has no case (clause B.1)
             if said.method.lower() in ("forced", "graceful"):
                 self._news += [TerminationGone(each) for each in command.termination_ids]
             return

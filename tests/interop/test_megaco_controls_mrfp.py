@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from oracles import need_megaco
 
 from replay.edge.runtime import Runtime
 from replay.events import Note
@@ -27,18 +26,9 @@ ADD = (
 pytestmark = pytest.mark.interop
 
 
-def _megaco_missing() -> str:
-    if shutil.which("escript") is None or shutil.which("erl") is None:
-        return "Erlang is not installed"
-    asked = ["erl", "-noshell", "-eval", 'io:format("~p", [code:which(megaco)]), halt().']
-    found = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
-    return "Erlang's megaco is not installed" if "non_existing" in found.stdout else ""
-
-
 @pytest.mark.parametrize("form", ["compact", "pretty"])
 def test_a_whole_session(form: str, tmp_path: Path) -> None:
-    if why := _megaco_missing():
-        pytest.skip(why)
+    need_megaco()
     port = 20_000 + time.time_ns() // 1_000_000 % 20_000 * 2
     orders = [
         HEAD.format("$", ADD.format(MG, 1)),  # nobody listens at port 1

@@ -21,6 +21,18 @@ def need(program: str) -> str:
     return found
 
 
+def need_megaco() -> None:
+    """Erlang with OTP's megaco, or a skip (in CI a failure)."""
+    need("escript")
+    asked = [need("erl"), "-noshell", "-eval", 'io:format("~p", [code:which(megaco)]), halt().']
+    found = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
+    if "non_existing" in found.stdout:
+        reason = "Erlang's megaco is not installed"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
 def tshark_fields(path: Path, display_filter: str, fields: list[str], *options: str) -> list[list[str]]:
     """One row per matching frame: the fields' values, several of one field joined with `|`."""
     command = [need("tshark"), "-r", str(path), "-Y", display_filter, "-T", "fields", "-E", "aggregator=|", *options]

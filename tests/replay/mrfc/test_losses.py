@@ -26,7 +26,7 @@ from small_mrfp import SmallMrfp
 
 from dissectors.h248 import NULL_CONTEXT, Command, CommandName, ContextAction
 from dissectors.h248.model import ServiceChange
-from replay.events import Expired
+from replay.events import Datagram, Expired
 from replay.keying import Party
 from replay.kms import KmsUser
 from replay.mrfc import Mrfc
@@ -323,3 +323,11 @@ def test_a_participant_who_refuses_tcp() -> None:
     assert reasons([alice]) == ["TCP connection was not set up"]
     assert nothing_is_left(focus)
     assert not gateway.legs
+
+
+def test_the_gateway_may_write_root_in_small_letters() -> None:
+    """H.248.1 clause B.1: text has no case; OTP's megaco writes `root`."""
+    focus = mrfc()
+    text = '!/2 [192.0.2.20]:2944 T=1{C=-{SC=root{SV{MT=RS,RE="901 Cold Boot",V=2}}}}'
+    focus.receive(Datagram(MRFC_H248, MRFP_H248, text.encode()), 0.0)
+    assert focus.focus.gateway.in_service
