@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from sslpsk3 import SSLPSKContext
-from sslpsk3.sslpsk3 import SSLPSKObject
+from sslpsk3.sslpsk3 import SSLPSKObject, _sslpsk3, get_ssl_socket, psk_contexts
 
 CIPHERS = "PSK-AES128-GCM-SHA256:PSK-AES256-GCM-SHA384:PSK-AES128-CBC-SHA256:PSK-AES128-CBC-SHA:PSK-AES256-CBC-SHA"
 "PSK without Diffie-Hellman (RFC 5487, RFC 4279): what TS 23.333 names, and what a recording can be opened with."
@@ -27,21 +27,27 @@ class _ArmedOnce(SSLPSKObject):  # type: ignore[misc]
         ssl.SSLObject.do_handshake(self)
 
 
+def psk_context(*, is_client: bool, psk: bytes, identity: str, ciphers: str = CIPHERS) -> ssl.SSLContext:
+    """A context for TLS 1.2 with this key, for `PskTls`, sockets, and asyncio."""
+    context = SSLPSKContext(ssl.PROTOCOL_TLS_CLIENT if is_client else ssl.PROTOCOL_TLS_SERVER)
+    context.sslobject_class = _ArmedOnce
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(ciphers)
+    if is_client:
+        context.set_psk_client_callback(lambda hint: (identity, psk))
+    else:
+        context.set_psk_server_callback(lambda offered: psk)
+    made: ssl.SSLContext = context
+    return made
+
+
 class PskTls:
     """One TLS connection; call `receive` with what comes and send what is in `outgoing` after every call."""
 
     def __init__(self, *, is_client: bool, psk: bytes, identity: str, ciphers: str = CIPHERS) -> None:
-        protocol = ssl.PROTOCOL_TLS_CLIENT if is_client else ssl.PROTOCOL_TLS_SERVER
-        context = SSLPSKContext(protocol)
-        context.sslobject_class = _ArmedOnce
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
-        context.set_ciphers(ciphers)
-        if is_client:
-            context.set_psk_client_callback(lambda hint: (identity, psk))
-        else:
-            context.set_psk_server_callback(lambda offered: psk)
+        context = psk_context(is_client=is_client, psk=psk, identity=identity, ciphers=ciphers)
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls: Any = context.wrap_bio(self._incoming, self._outgoing, server_side=not is_client)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dissectors.h248 import Command, ContextAction, ErrorDescriptor, TransactionReply
-from replay.events import Connected, ConnectFailed, Datagram, Ended, Event, Expired, Received, Wish
+from replay.events import Connected, ConnectFailed, Datagram, Ended, Event, Expired, Listen, Received, Unlisten, Wish
 from replay.h248 import Answered, Asked, GaveUp, Outcome, Transactions
 from replay.mrfp.commands import Commands
 from replay.mrfp.config import MrfpConfig
@@ -201,8 +201,11 @@ class Mrfp:
     def _execute(self, asked: Asked) -> None:
         begin = len(self._node.wishes)
         actions = self._commands.execute(asked.request, asked.encoding == "binary")
-        # The reply goes before what was ordered, such as a connection.
-        self._node.wishes[begin:begin] = self._transactions.reply(asked, actions, self._node.now)
+        ordered = self._node.wishes[begin:]
+        # Places are open before the reply announces them; it goes before what else was ordered, such as a connection.
+        places = [wish for wish in ordered if isinstance(wish, Listen | Unlisten)]
+        rest = [wish for wish in ordered if not isinstance(wish, Listen | Unlisten)]
+        self._node.wishes[begin:] = [*places, *self._transactions.reply(asked, actions, self._node.now), *rest]
 
     # ------------------------------------------------------------------ notifications
 
