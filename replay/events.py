@@ -171,8 +171,10 @@ class Secure:
     psk_identity: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Send:
+    """Send octets. Made for every message and recipient; not frozen, since making it would take three times as long."""
+
     connection: int
     data: bytes = field(repr=False)
 

@@ -37,7 +37,7 @@ class Controller:
                 return
 
     def add(self, context: str, remote_path: str, key: bytes) -> tuple[str, str, Endpoint]:
-        """Add a participant who will connect; with a key by TLS-PSK. Returns context, our path, and where to connect."""
+        """Add a participant who will connect, with a key by TLS-PSK. Returns context, our path, where to connect."""
         proto = "TCP/TLS/MSRP" if key else "TCP/MSRP"
         local = _SDP.format(at="$", port="$", proto=proto, setup="passive", path="$")
         remote = _SDP.format(at="127.0.0.1", port=9, proto=proto, setup="active", path=remote_path)

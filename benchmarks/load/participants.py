@@ -1,8 +1,8 @@
 """The participants: they say things, answer what they hear, and check every octet that they rely on.
 
-What is said has the sender's number and a sequence number; every receiver notes for every sender what must come next. So
-anything lost, doubled or out of order is counted. The rest of a message is compared with what was said, up to the
-end-line. A participant answers as RFC 4975 section 7.2 asks, all requests that came together in one write.
+What is said has the sender's number and a sequence number; every receiver notes for every sender what must come next.
+So anything lost, doubled or out of order is counted. The text of a message must be what was said, up to the end-line. A
+participant answers as RFC 4975 section 7.2 asks, all requests that came together in one write.
 
 It must not be what is measured: raw sockets and epoll, and one regular expression for all messages of a read.
 """
@@ -122,7 +122,9 @@ class Participant:
 
     def request(self, tid: bytes, rest: bytes) -> bytes:
         """A SEND with these lines and body."""
-        return b"".join((b"MSRP ", tid, b" SEND\r\n", self._head, b"Message-ID: ", tid, rest, b"-------", tid, b"$\r\n"))
+        return b"".join(
+            (b"MSRP ", tid, b" SEND\r\n", self._head, b"Message-ID: ", tid, rest, b"-------", tid, b"$\r\n")
+        )
 
 
 class Crowd:
@@ -143,7 +145,7 @@ class Crowd:
         self._sent = [0] * len(seats)
         self._sent_at = [[0.0] * RECENT for _ in seats]
         self._missing = [0] * len(seats)
-        "Deliveries of the last message of each that have not come yet."
+        "Deliveries of what each said that have not come yet."
         context = psk_context(is_client=True, psk=key, identity="load") if key else None
         for number, seat in enumerate(seats):
             line = socket.create_connection(seat.place, timeout=10)
@@ -180,8 +182,10 @@ class Crowd:
         for person in self._people:
             self._say(person)
         begin = time.perf_counter()
-        self._listen(begin + warm_up, Heard(), again=True)
+        warm = Heard()
+        self._listen(begin + warm_up, warm, again=True)
         self._count(heard, seconds, again=True)
+        heard.disordered += warm.disordered
         self._drain(heard)
         return heard
 
@@ -209,12 +213,7 @@ class Crowd:
             self._listen(time.perf_counter() + 0.2, late)
         heard.disordered += late.disordered
         heard.sent = sum(self._sent)
-        for person in self._people:
-            first = person.seat.room * self._members
-            for member, expected in enumerate(person.expected):
-                if first + member != person.number:
-                    heard.lost += max(0, self._sent[first + member] - expected)
-                    person.expected[member] = self._sent[first + member]
+        heard.lost = sum(max(0, each) for each in self._missing)
         self._missing = [0] * len(self._people)
 
     def _listen(self, until: float, heard: Heard, *, again: bool = False, rate: float = 0.0) -> None:
@@ -228,7 +227,11 @@ class Crowd:
                 while count < (now - begin) * rate:
                     self._say(people[self._turn(count)])
                     count += 1
-            for fd, _ in poll(0.001 if rate else 0.05, 256):
+            ready = poll(0.001 if rate else 0.05, 256)
+            if not ready:
+                for person in people:
+                    person.flush()
+            for fd, _ in ready:
                 person = by_fd[fd]
                 person.flush()
                 found = person.take(pattern, answers)

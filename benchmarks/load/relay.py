@@ -1,8 +1,9 @@
-"""The measure of the MRFP: a relay that does no more than must be done (`python -m benchmarks.load.relay ADDR PORT [KEY]`).
+"""The measure of the MRFP: a relay that does no more than must be done.
 
-It frames MSRP by end-lines and writes the octets of each SEND to everybody else of the room. No response, no path, no
-header is looked at, nothing is counted or limited. The first message of a connection names its room by its session-id.
-With a key (hexadecimal) it speaks TLS-PSK, in the way of asyncio.
+`python -m benchmarks.load.relay ADDR PORT [KEY]` frames MSRP by end-lines and writes the octets of each SEND to
+everybody else of the room. No response, no path, no header is looked at, nothing is counted or limited. The first
+message of a connection names its room by its session-id, and is answered. With a key (hexadecimal) it speaks TLS-PSK,
+as asyncio does.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class End(asyncio.Protocol):
         if self._room is None:
             self._room = ROOMS[message.split(b";tcp", 1)[0].rpartition(b"/")[2]]
             self._room.append(self)
+            self.write(b"MSRP bound 200 OK\r\n-------bound$\r\n")
             return
         for other in self._room:
             if other is not self:

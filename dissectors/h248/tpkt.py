@@ -71,6 +71,16 @@ class TpktStream:
         self._lost_at = self._offset
         return found
 
+    @property
+    def is_inside(self) -> bool:
+        """A frame began, or seemed to, and is not whole."""
+        return self._held > 0 or self._lost_at is not None
+
+    @property
+    def is_lost(self) -> bool:
+        """Octets are passed over: what came is no frame."""
+        return self._lost_at is not None
+
     def receive_eof(self) -> list[Framed[H248Message]]:
         """Note the end; an unfinished frame comes back as an error."""
         return self._give_up("the stream ends inside a frame")

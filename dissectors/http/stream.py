@@ -80,6 +80,16 @@ class HttpStream:
         """The message whose head is there and whose body is still coming."""
         return self._head
 
+    @property
+    def is_inside(self) -> bool:
+        """A message began, or seemed to, and is not whole."""
+        return bool(self._buffer) or self._head is not None or self._error is not None
+
+    @property
+    def is_lost(self) -> bool:
+        """Octets are passed over: what came is no message."""
+        return self._error is not None
+
     def receive_eof(self) -> list[Framed[HttpMessage]]:
         """Note the end of the stream, which may end a response; what else is unfinished comes back as an error."""
         if self._head is not None and self._state == self._step_until_end:

@@ -95,6 +95,16 @@ class SipStream:
         self._buffer += b"\n"
         return out
 
+    @property
+    def is_inside(self) -> bool:
+        """A message began, or seemed to, and is not whole."""
+        return bool(self._buffer) or self._error is not None
+
+    @property
+    def is_lost(self) -> bool:
+        """Octets are passed over: what came is no message."""
+        return self._error is not None
+
     def receive_eof(self) -> list[Framed[SipMessage]]:
         """Note the end of the stream; an unfinished message comes back as an error."""
         return self._give_up("the stream ends within the message")

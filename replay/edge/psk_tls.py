@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ssl
 import sys
+import weakref
 from typing import Any
 
 from sslpsk3 import SSLPSKContext
-from sslpsk3.sslpsk3 import SSLPSKObject, _sslpsk3, get_ssl_socket, psk_contexts
+from sslpsk3.sslpsk3 import SSLPSKObject, psk_contexts
 
 CIPHERS = "PSK-AES128-GCM-SHA256:PSK-AES256-GCM-SHA384:PSK-AES128-CBC-SHA256:PSK-AES128-CBC-SHA:PSK-AES256-CBC-SHA"
 "PSK without Diffie-Hellman (RFC 5487, RFC 4279): what TS 23.333 names, and what a recording can be opened with."
@@ -27,9 +28,19 @@ class _ArmedOnce(SSLPSKObject):  # type: ignore[misc]
         ssl.SSLObject.do_handshake(self)
 
 
+class _Context(SSLPSKContext):  # type: ignore[misc]
+    """A context that sslpsk3 forgets with the connection; by itself it keeps every one for ever."""
+
+    def setup_psk_callbacks(self, tls: Any) -> None:
+        known = set(psk_contexts)
+        super().setup_psk_callbacks(tls)
+        for number in psk_contexts.keys() - known:
+            weakref.finalize(tls, psk_contexts.pop, number, None)
+
+
 def psk_context(*, is_client: bool, psk: bytes, identity: str, ciphers: str = CIPHERS) -> ssl.SSLContext:
     """A context for TLS 1.2 with this key, for `PskTls`, sockets, and asyncio."""
-    context = SSLPSKContext(ssl.PROTOCOL_TLS_CLIENT if is_client else ssl.PROTOCOL_TLS_SERVER)
+    context = _Context(ssl.PROTOCOL_TLS_CLIENT if is_client else ssl.PROTOCOL_TLS_SERVER)
     context.sslobject_class = _ArmedOnce
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import resource
 import socket
 import ssl
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -51,8 +53,16 @@ from replay.events import (
 CONNECT_TIMEOUT = 10.0
 "s after which a connection that nobody answers has failed."
 HANDSHAKE_TIMEOUT = 10.0
-BACKLOG = 128
+BACKLOG = 1024
 "Connections that may wait to be accepted."
+ACCEPTED = 64
+"Connections that are accepted at once, before what was said on others is looked at."
+TOGETHER = 64 << 10
+"Octets to one connection that are written at once; fewer wait until all is seen that came meanwhile."
+LINGER = 10.0
+"s to send what is left when a connection is closed; then it is reset."
+SPARE_FILES = 128
+"Open files that are left for other things than connections that come."
 HELD_OCTETS = 64 << 10
 "Octets that wait on a connection for its key: a ClientHello is a few hundred."
 
@@ -67,9 +77,15 @@ class AddressPlan:
     beyond_loopback: bool = False
 
     def socket(self, end: Endpoint) -> Endpoint:
-        """Where to bind or connect for this end. Raises PermissionError beyond loopback."""
+        """Where to bind or connect for this end. Raises PermissionError beyond loopback.
+
+        ValueError for what is no address and port: it may come from a peer, and the system would look up a name, or
+        close the socket for a port that cannot be.
+        """
         address = self.sockets.get(end[0], end[0])
-        if not self.beyond_loopback and not ip_address(address).is_loopback:
+        if not 0 <= end[1] < 65536:
+            raise ValueError(f"{end[1]} is no port")
+        if not ip_address(address).is_loopback and not self.beyond_loopback:
             raise PermissionError(f"{address} is no loopback address, and sending beyond loopback was not allowed")
         return address, end[1]
 
@@ -112,7 +128,10 @@ class Runtime:
         self._streams: dict[int, _Stream] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unwritten: list[_Stream] = []
+        "Those with octets that are written once all that came is seen."
         self._accepted = 0
+        self._was_full = False
         self.stopped = False
 
     # ------------------------------------------------------------------ life
@@ -151,17 +170,17 @@ class Runtime:
 
     def tell(self, event: Event) -> None:
         """Give the core an event and do what it wishes."""
-        self.do(self.core.receive(event, asyncio.get_running_loop().time()))
+        self.do(self.core.receive(event, time.monotonic()))
 
     def do(self, wishes: Sequence[Wish]) -> None:
         """Carry out wishes that need no waiting here; the others become tasks, in order of their own."""
         for wish in wishes:
-            if isinstance(wish, SendDatagram):
-                self._send_datagram(wish)
-            elif isinstance(wish, Send):
+            if isinstance(wish, Send):
                 stream = self._streams.get(wish.connection)
                 if stream is not None:
                     stream.send(wish.data)
+            elif isinstance(wish, SendDatagram):
+                self._send_datagram(wish)
             elif isinstance(wish, SetTimer):
                 self._set_timer(wish)
             elif isinstance(wish, StopTimer):
@@ -213,9 +232,14 @@ class Runtime:
         transport = self._datagrams.get(wish.local)
         if transport is None or transport.is_closing():
             return
+        try:
+            place = self.plan.socket(wish.peer)
+        except (ValueError, PermissionError) as error:
+            log.warning("%s: a datagram was not sent: %s", self.core.name, error)
+            return
         if self._recorder is not None:
             self._recorder.datagram(wish.local, wish.peer, wish.data)
-        transport.sendto(wish.data, self.plan.socket(wish.peer))
+        transport.sendto(wish.data, place)
 
     def _set_timer(self, wish: SetTimer) -> None:
         known = self._timers.pop(wish.timer, None)
@@ -255,8 +279,9 @@ class Runtime:
         """Take the connections that come to a place."""
         place = self._listening[local]
         server = await asyncio.get_running_loop().create_server(
-            lambda: _Stream(self, self._next_number(), local, None), sock=place
+            lambda: _Stream(self, self._next_number(), local, None), sock=place, backlog=ACCEPTED
         )
+        place.listen(BACKLOG)  # asyncio has one number for both
         self._unserved.discard(place)
         if self._listening.get(local) is place:
             self._servers[local] = server
@@ -276,11 +301,13 @@ class Runtime:
     async def _connect(self, wish: Connect) -> None:
         loop = asyncio.get_running_loop()
         why = ""
-        connecting = _socket(self.plan.socket(wish.peer)[0])
+        connecting: socket.socket | None = None
         try:
+            peer = self.plan.socket(wish.peer)
+            connecting = _socket(peer[0])
             connecting.bind(self.plan.socket(wish.local))
             async with asyncio.timeout(self._connect_timeout):
-                await loop.sock_connect(connecting, self.plan.socket(wish.peer))
+                await loop.sock_connect(connecting, peer)
                 await loop.create_connection(
                     lambda: _Stream(self, wish.connection, wish.local, wish.peer), sock=connecting
                 )
@@ -288,15 +315,50 @@ class Runtime:
             why = "timeout"
         except ConnectionRefusedError:
             why = "refused"
+        except ValueError:
+            why = "unreachable"
         except OSError as error:
             why = "in use" if error.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL) else "unreachable"
         if why:
-            connecting.close()
-            if self._recorder is not None:
+            if connecting is not None:
+                connecting.close()
+            if self._recorder is not None and connecting is not None:
                 (self._recorder.refused if why == "refused" else self._recorder.unanswered)(wish.local, wish.peer)
             self.tell(ConnectFailed(wish.connection, why))
 
     # ------------------------------------------------------------------ for the streams
+
+    def has_room(self, number: int) -> bool:
+        """Whether one more connection may be kept, whose file has this number: the lowest that was free.
+
+        So it tells about how many files the process has open; the rest is left for places to listen and for connections
+        of our own.
+        """
+        if number < resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_FILES:
+            self._was_full = False
+            return True
+        if not self._was_full:
+            self._was_full = True
+            log.warning("%s: too many open files; further connections are closed at once", self.core.name)
+        return False
+
+    def write_later(self, stream: _Stream) -> bool:
+        """Have a stream write once all is seen that came with the same look at the sockets.
+
+        In a busy room most participants then get several messages in one write. False where a recording is made: there
+        each is a segment of its own.
+        """
+        if self._recorder is not None:
+            return False
+        if not self._unwritten:
+            asyncio.get_running_loop().call_soon(self._write_all)
+        self._unwritten.append(stream)
+        return True
+
+    def _write_all(self) -> None:
+        unwritten, self._unwritten = self._unwritten, []
+        for stream in unwritten:
+            stream.write_out()
 
     def record(self, source: Endpoint, target: Endpoint, data: bytes) -> None:
         """Octets of a connection as they are on the wire."""
@@ -329,8 +391,8 @@ class Runtime:
 def _socket(address: str) -> socket.socket:
     """A TCP socket whose local port may have been used a minute ago.
 
-    asyncio sends at once (TCP_NODELAY) on those alone that name their protocol; otherwise a request would wait 40 ms for
-    the acknowledgement of the one before it.
+    asyncio sends at once (TCP_NODELAY) on those alone that name their protocol; otherwise a request would wait 40 ms
+    for the acknowledgement of the one before it.
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -372,12 +434,21 @@ class _Stream(asyncio.Protocol):
         self._held: bytearray | None = None
         "Octets that came before the core could wish for TLS."
         self._handshake_timer: asyncio.TimerHandle | None = None
+        self._unwritten: list[bytes] = []
+        self._unwritten_octets = 0
+        self._linger_timer: asyncio.TimerHandle | None = None
         self._is_over = False
+        self._is_refused = False
+        "The core was never told of it."
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
         runtime = self._runtime
+        if not self._is_client and not runtime.has_room(transport.get_extra_info("socket").fileno()):
+            self._is_over = self._is_refused = True
+            transport.abort()
+            return
+        self._transport = transport
         local = runtime.plan.named(transport.get_extra_info("sockname")[:2])
         self._local = (self._local[0], local[1])
         runtime.add(self)
@@ -425,6 +496,10 @@ class _Stream(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_handshake_timer()
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
+        if self._is_refused:
+            return
         self._runtime.remove(self)
         if not self._is_over:
             self._is_over = True
@@ -437,7 +512,22 @@ class _Stream(asyncio.Protocol):
     # ------------------------------------------------------------------ wishes
 
     def send(self, data: bytes) -> None:
-        """Send octets, in TLS where it is up."""
+        """Send octets, in TLS where it is up; soon, together with others."""
+        unwritten = self._unwritten
+        is_first = not unwritten
+        unwritten.append(data)
+        self._unwritten_octets += len(data)
+        if self._unwritten_octets >= TOGETHER or (is_first and not self._runtime.write_later(self)):
+            self.write_out()
+
+    def write_out(self) -> None:
+        """Write what waits to be written together."""
+        unwritten = self._unwritten
+        if not unwritten:
+            return
+        data = unwritten[0] if len(unwritten) == 1 else b"".join(unwritten)
+        unwritten.clear()
+        self._unwritten_octets = 0
         if self._transport is None or self._transport.is_closing():
             return
         if self._tls is None:
@@ -448,6 +538,7 @@ class _Stream(asyncio.Protocol):
 
     def secure(self, wish: Secure) -> None:
         """Start TLS."""
+        self.write_out()
         self._identity = wish.psk_identity
         self._tls = PskTls(is_client=wish.is_client, psk=wish.psk, identity=wish.psk_identity)
         loop = asyncio.get_running_loop()
@@ -485,8 +576,13 @@ class _Stream(asyncio.Protocol):
 
     def close(self, *, abort: bool = False, silent: bool = False) -> None:
         """Close once all is sent, with close_notify unless `silent`, or reset."""
-        if self._transport is None or self._is_over:
+        if self._transport is None or (self._is_over and not abort):
             return
+        if self._is_over:
+            self._transport.abort()  # what was to be sent before the close is not read
+            return
+        if not abort:
+            self.write_out()
         if not (abort or silent) and self._tls is not None and self._tls.is_up:
             self._tls.close()
             self._flush()
@@ -496,6 +592,7 @@ class _Stream(asyncio.Protocol):
             self._transport.abort()
         else:
             self._transport.close()
+            self._linger_timer = asyncio.get_running_loop().call_later(LINGER, self._transport.abort)
 
     def _secure_failed(self, why: str) -> None:
         self._stop_handshake_timer()

@@ -81,6 +81,10 @@ class Transactions:
         self._streams[connection] = (TpktStream(), route)
         return route
 
+    def stream(self, connection: int) -> TpktStream:
+        """The frames of a connection that was attached."""
+        return self._streams[connection][0]
+
     def detach(self, connection: int) -> list[GaveUp]:
         """Let go of a connection: what was asked over it is not answered any more."""
         self._streams.pop(connection, None)

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 
+from analyzer.errors import UserError
 from replay.edge.recorder import Recorder
 from replay.edge.runtime import CONNECT_TIMEOUT, AddressPlan, Runtime
 from replay.events import Endpoint, Event, Expired, Note, Wish
 from replay.lab.functions import Function
 from replay.lab.log import LabLog, WarningsToLog
-from replay.lab.metrics import Metered, Metrics
+from replay.lab.metrics import Metered, Metrics, MetricsPage
 
 SILENCE = 0.2
 "s without a word, after which all is said."
@@ -43,10 +44,18 @@ class Lab:
         self._addresses: set[str] = set()
         self._waits: list[tuple[Callable[[str, Note], bool], asyncio.Future[Note]]] = []
         self._handler = WarningsToLog(log)
+        self._page: Runtime | None = None
         self.last_activity = 0.0
         "Time of the loop when a function was last told something, other than by a timer."
 
     async def __aenter__(self) -> Lab:
+        if self._metrics is not None:
+            page = Runtime(MetricsPage(self._metrics), plan=AddressPlan(beyond_loopback=True), noted=self._noted)
+            try:
+                await page.start()
+            except OSError as error:
+                raise UserError(f"--metrics: {error.strerror or error}") from error
+            self._page = page
         EDGE.addHandler(self._handler)
         EDGE.propagate = False
         return self
@@ -57,7 +66,10 @@ class Lab:
         await self._end_calls()
         for name in reversed(self._runtimes):
             await self._runtimes[name].stop()
+        if self._page is not None:
+            await self._page.stop()
         EDGE.removeHandler(self._handler)
+        self._log.finish()
 
     async def _end_calls(self) -> None:
         """Let calls end and terminations go back while the MRFP is still there to answer."""

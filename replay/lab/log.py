@@ -5,24 +5,48 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from datetime import UTC, datetime
 from typing import TextIO
 
 from replay.events import Note
 
+MOST = 100
+"Notes of a kind that are written within a second; whoever attacks a function shall not fill the disk."
+
 
 class LabLog:
-    """Writes notes; `level` 0 writes none but warnings."""
+    """Writes notes as they come; of very many of a kind the number."""
 
     def __init__(self, *, as_json: bool = False, quiet: bool = False, out: TextIO | None = None) -> None:
         self._as_json = as_json
         self._quiet = quiet
         self._out = out or sys.stderr
+        self._said: dict[tuple[str, str], tuple[int, int]] = {}
+        "For each function and kind the second, and how many there were in it."
 
     def note(self, function: str, note: Note) -> None:
         """A note of a function."""
-        if not self._quiet:
+        if self._quiet:
+            return
+        kind, second = (function, note.what), int(time.monotonic())
+        then, count = self._said.get(kind, (second, 0))
+        if then != second:
+            self._write_rest(kind, count)
+            count = 0
+        self._said[kind] = second, count + 1
+        if count < MOST:
             self._write("info", function, note.what, note.details)
+
+    def finish(self) -> None:
+        """Tell what was not written."""
+        for kind, (_, count) in self._said.items():
+            self._write_rest(kind, count)
+        self._said.clear()
+
+    def _write_rest(self, kind: tuple[str, str], count: int) -> None:
+        if count > MOST:
+            self._write("info", *kind, {"not written": count - MOST})
 
     def warn(self, what: str) -> None:
         """Something of the lab itself went wrong."""

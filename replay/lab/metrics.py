@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
+from dissectors.http import HttpMessage
 from replay.events import (
     Accepted,
     Connected,
@@ -22,6 +22,7 @@ from replay.events import (
     SendDatagram,
     Wish,
 )
+from replay.http_place import Answer, HttpPlace
 
 
 @runtime_checkable
@@ -37,7 +38,7 @@ class Holds(Protocol):
 class Metrics:
     """Counters of one lab, and the place where they are read."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: Endpoint) -> None:
         from prometheus_client import CollectorRegistry, Counter, Gauge
 
         self._registry = CollectorRegistry()
@@ -56,20 +57,42 @@ class Metrics:
         self.in_use = Gauge(
             "mrfscope_lab_in_use", "What a function holds for its peers.", ["function", "kind"], registry=self._registry
         )
-        self._server: Any = None
+        self.place = place
 
-    def serve(self, place: Endpoint) -> None:
-        """Answer GET /metrics. Raises OSError when the place is taken."""
-        from prometheus_client import start_http_server
+    def text(self) -> bytes:
+        """All of them, as Prometheus reads them."""
+        from prometheus_client import generate_latest
 
-        self._server, _ = start_http_server(place[1], place[0], self._registry)
+        return generate_latest(self._registry)
 
-    def stop(self) -> None:
-        """Close the place."""
-        if self._server is not None:
-            with suppress(OSError):
-                self._server.shutdown()
-                self._server.server_close()
+
+class MetricsPage:
+    """Answers GET /metrics; a core like others, so that it takes no more from strangers than they do."""
+
+    name = "metrics"
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._place = HttpPlace(metrics.place, self._answer)
+
+    def start(self, now: float) -> Sequence[Wish]:
+        """Listen."""
+        return self._place.start()
+
+    def stop(self, now: float) -> Sequence[Wish]:
+        """Close every connection."""
+        return self._place.stop()
+
+    def receive(self, event: Event, now: float) -> Sequence[Wish]:
+        """Take what came on a connection."""
+        return self._place.receive(event, now)
+
+    def _answer(self, request: HttpMessage) -> Answer:
+        if request.method != "GET":
+            return 405, "Method Not Allowed", "", b"", ""
+        if request.target.partition("?")[0] not in ("/metrics", "/"):
+            return 404, "Not Found", "", b"", ""
+        return 200, "OK", "text/plain; version=0.0.4; charset=utf-8", self._metrics.text(), ""
 
 
 def _held(core: Holds, kind: str) -> float:
@@ -86,7 +109,7 @@ class Metered:
         self._open: set[int] = set()
         if isinstance(core, Holds):
             for kind in core.in_use:
-                # Read where it is asked for, in the thread that answers: nothing is counted on the way.
+                # Read when it is asked for: nothing is counted on the way.
                 metrics.in_use.labels(core.name, kind).set_function(partial(_held, core, kind))
 
     def start(self, now: float) -> Sequence[Wish]:

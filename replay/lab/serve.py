@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -15,7 +16,7 @@ from analyzer.errors import UserError
 from replay.edge.recorder import Recorder
 from replay.lab.config import LabConfig
 from replay.lab.functions import Function
-from replay.lab.lab import Lab
+from replay.lab.lab import EDGE, Lab
 from replay.lab.log import LabLog
 from replay.lab.metrics import Metrics
 
@@ -46,8 +47,6 @@ def serve(
         recorder = None
         if capture is not None:
             recorder = Recorder(stack.enter_context(open_output(capture)), time.time_ns)
-        if metrics is not None:
-            stack.callback(metrics.stop)
         lab = Lab(config.plan(), log, recorder=recorder, metrics=metrics, connect_timeout=config.connect_timeout)
         return asyncio.run(_serve(make, lab, greeting, ready, until, beside))
 
@@ -61,6 +60,10 @@ async def _serve(
     beside: Callable[[Lab], Coroutine[Any, Any, None]] | None,
 ) -> int:
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_warn)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:  # a connection is a file
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
@@ -90,6 +93,12 @@ async def _serve(
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
     return 0
+
+
+def _warn(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What goes wrong in the loop itself, such as a connection that cannot be accepted, is a line of the log."""
+    error = context.get("exception")
+    EDGE.warning("%s%s", context.get("message", "the event loop"), f": {error}" if error is not None else "")
 
 
 def how_to_join(config: LabConfig, keys_file: str | None, *, openssl: bool = False) -> str:

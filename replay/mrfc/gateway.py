@@ -22,10 +22,23 @@ from dissectors.h248 import (
 )
 from dissectors.h248.model import ObservedEvent, ServiceChange
 from replay.agenda import Agenda
-from replay.events import Accepted, Ended, Event, Expired, Listen, Note, Wish
+from replay.events import (
+    Accepted,
+    Close,
+    Congested,
+    Ended,
+    Event,
+    Expired,
+    Listen,
+    Note,
+    Received,
+    Relieved,
+    Wish,
+)
 from replay.h248 import Answered, Asked, GaveUp, Outcome, Route, TcpRoute, Transactions, UdpRoute
 from replay.keying import Chance
 from replay.mrfc.config import MrfcConfig
+from replay.visitors import Hospitality, Visitors
 
 ROOT = "ROOT"
 VERSION = 2
@@ -88,6 +101,7 @@ class Gateway:
         )
         self._transactions.serve(config.h248)
         self._agenda = Agenda(f"{config.name} audit")
+        self._visitors = Visitors(f"{config.name} h248 visitors", "h248", Hospitality(strangers=16, visitors=64))
         self._wishes: list[Wish] = []
         self._news: list[GatewayNews] = []
         self._route: Route | None = None
@@ -110,7 +124,7 @@ class Gateway:
 
     def take_wishes(self) -> list[Wish]:
         """What the edge is to do, since it was asked last."""
-        wishes = self._wishes + self._agenda.wishes()
+        wishes = self._wishes + self._agenda.wishes() + self._visitors.take_wishes()
         self._wishes = []
         return wishes
 
@@ -138,7 +152,10 @@ class Gateway:
     def receive(self, event: Event, now: float) -> list[GatewayNews]:
         """Take an event; one that is not about H.248 gives nothing."""
         if isinstance(event, Accepted) and event.local == self._config.h248:
-            self._transactions.attach(event.connection, event.peer[0])
+            self._accept(event, now)
+            return []
+        if isinstance(event, Expired) and event.timer == self._visitors.timer:
+            self._visitors.tick(now)
             return []
         if isinstance(event, Expired) and event.timer == self._agenda.timer:
             for _ in self._agenda.take_due(now):
@@ -147,6 +164,15 @@ class Gateway:
             return []
         outcomes, wishes = self._transactions.receive(event, now)
         self._wishes += wishes
+        if isinstance(event, Received) and event.connection in self._visitors:
+            stream = self._transactions.stream(event.connection)
+            self._visitors.heard(event.connection, now, whole=bool(outcomes), inside=stream.is_inside)
+            if stream.is_lost:
+                self._visitors.refuse(event.connection, "unreadable")
+        elif isinstance(event, Congested | Relieved):
+            self._visitors.receive(event, now)
+        elif isinstance(event, Ended):
+            self._visitors.left(event.connection)
         for outcome in outcomes:
             self._take(outcome, now)
         route = self._route
@@ -154,6 +180,20 @@ class Gateway:
             self._lose("its connection ended")
         news, self._news = self._news, []
         return news
+
+    def _accept(self, event: Accepted, now: float) -> None:
+        """A gateway connects, or somebody who is none."""
+        allowed = self._allowed()
+        if allowed and event.peer[0] not in allowed:
+            self._wishes.append(Close(event.connection, abort=True))
+            self._wishes.append(Note("h248 connection refused", {"why": "no MRFP of ours", "address": event.peer[0]}))
+        elif self._visitors.accept(event, now):
+            self._transactions.attach(event.connection, event.peer[0])
+
+    def _allowed(self) -> tuple[str, ...]:
+        """The addresses of MRFPs that may register; empty: any."""
+        named = self._config.mrfp
+        return self._config.mrfp_allowed or ((named[0],) if named is not None else ())
 
     def _take(self, outcome: Outcome, now: float) -> None:
         if isinstance(outcome, Asked):
@@ -209,8 +249,7 @@ class Gateway:
             if said.method.lower() in ("forced", "graceful"):
                 self._news += [TerminationGone(each) for each in command.termination_ids]
             return
-        named = self._config.mrfp
-        allowed = self._config.mrfp_allowed or ((named[0],) if named is not None else ())
+        allowed = self._allowed()
         if not allowed and self._route is not None:
             allowed = (self._route.peer_address,)  # one MRFP at a time
         if allowed and asked.route.peer_address not in allowed:

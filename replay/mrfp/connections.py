@@ -37,7 +37,9 @@ from replay.mrfp.node import Node
 from replay.mrfp.pieces import Piece, PieceReader
 
 MAX_HANDSHAKES = 4
-"Connections of one secured leg that may be within a TLS handshake at a time."
+"Connections of one secured leg that may be within a TLS handshake at a time; one more closes the oldest."
+MAX_STRANGERS = 8
+"Connections to one port that named no session so far; one more closes the oldest: who means well speaks at once."
 WAITING_PLAIN, WAITING_SECURED = frozenset({"TCP-5", "CONN-6", "TCPC-1"}), frozenset({"DIN-7"})
 "Faults by which a connection is awaited although we are to open it."
 
@@ -182,19 +184,19 @@ class Connections:
 
     def receive(self, event: Event) -> bool:
         """Take an event; False when it is about no connection of ours."""
+        if isinstance(event, Received):  # first, since it is what nearly all events are
+            line = self._lines.get(event.connection)
+            if line is not None:
+                self._receive_octets(line, event.data)
+            return line is not None
         if isinstance(event, Accepted):
             return self._accept(event)
-        if not isinstance(
-            event,
-            Received | Connected | ConnectFailed | Secured | SecureFailed | Ended | Congested | Relieved,
-        ):
+        if not isinstance(event, Connected | ConnectFailed | Secured | SecureFailed | Ended | Congested | Relieved):
             return False
         line = self._lines.get(event.connection)
         if line is None:
             return False
-        if isinstance(event, Received):
-            self._receive_octets(line, event.data)
-        elif isinstance(event, Connected):
+        if isinstance(event, Connected):
             self._come_up(line)
         elif isinstance(event, ConnectFailed):
             self._fail(line, "tcp", event.why)
@@ -234,10 +236,15 @@ class Connections:
             return False
         ends = self._legs[leg]
         is_full = self._accepted >= self._node.config.limits.connections
-        if is_full or (leg.is_secure and (leg.line is not None or len(ends.lines) >= MAX_HANDSHAKES)):
+        if is_full or (leg.is_secure and leg.line is not None):
             self._node.note("msrp connection refused", why="too many" if is_full else "the session has one")
             self._node.wishes.append(Close(event.connection, abort=True))
             return True
+        strangers = [line for line in ends.lines if line.leg is None and not line.is_ours]
+        if len(strangers) >= (MAX_HANDSHAKES if leg.is_secure else MAX_STRANGERS):
+            self._node.note("msrp connection closed", termination=leg.name, why="many came after it")
+            self._forget(strangers[0])
+            self._node.wishes.append(Close(strangers[0].number, abort=True))
         self._accepted += 1
         line = Line(event.connection, leg, PieceReader(self._node.config.limits.head), False)
         self._lines[line.number] = line
@@ -298,8 +305,7 @@ class Connections:
                 return
         if reader.answered:
             if line.leg is not None:
-                for tid in reader.answered:
-                    line.leg.has_answered(tid)
+                line.leg.have_answered(reader.answered)
             reader.answered.clear()
         if reader.error:
             self._node.note("msrp unreadable", connection=line.number, why=reader.error)

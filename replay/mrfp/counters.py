@@ -29,13 +29,6 @@ class Counters:
                 self.chunks_received += 1
                 self.messages_received += piece.flag == "$"
 
-    def count_sent(self, octets: int, is_last: bool) -> None:
-        """A chunk of so many octets is sent to the participant, perhaps the last of its message."""
-        self.octets_sent += octets
-        self.chunks_sent += 1
-        if is_last:
-            self.messages_sent += 1
-
     def add(self, other: Counters) -> None:
         """Add what others counted."""
         for name in self.__slots__:

@@ -174,7 +174,8 @@ class Inbound:
             self._node.note("msrp message dropped by the filter", termination=leg.name)
             recipients = []
             passing.is_private = passing.wants_success = False
-        passing.recipients = list(zip(recipients, self._node.draw_ids(len(recipients)), strict=True))
+        passing.recipients = recipients
+        passing.sent_id = self._node.draw_id()
         return True
 
     def _close_chunk(self, passing: Passing, piece: Piece) -> None:

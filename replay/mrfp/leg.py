@@ -65,6 +65,8 @@ class Leg:
         self.paths = b""
         self.counters = Counters()
         self._awaited: dict[bytes, Awaited] = {}
+        self._is_checked = False
+        "Overdue responses are looked for at a time that is set."
         self._is_congested = False
         self._queue: deque[bytes] = deque()
         self.queued = 0
@@ -109,6 +111,7 @@ class Leg:
         self.line = None
         self.is_ready = False
         self._awaited.clear()
+        self._is_checked = False
         self._clear_queue()
         self._is_congested = False
         self._slowed_by = 0
@@ -194,16 +197,19 @@ class Leg:
 
     def await_response(self, tid: bytes, awaited: Awaited) -> None:
         """A request was sent that is to be answered in time (RFC 4975 section 7.1.1: 30 s)."""
-        if not self._awaited:
+        if not self._is_checked:
+            self._is_checked = True
             self.node.agenda.put(("awaited", self), awaited[0])
         elif len(self._awaited) >= MAX_AWAITED:
             self.drop("answers no request")
             return
         self._awaited[tid] = awaited
 
-    def has_answered(self, tid: bytes) -> None:
-        """A request was answered with 200."""
-        self._awaited.pop(tid, None)
+    def have_answered(self, tids: list[bytes]) -> None:
+        """Requests were answered with 200."""
+        awaited = self._awaited
+        for tid in tids:
+            awaited.pop(tid, None)
 
     def take_awaited(self, tid: str) -> tuple[bool, Passing | None]:
         """The response came: whether it was waited for, and the message that it is about."""
@@ -212,10 +218,12 @@ class Leg:
 
     def check_awaited(self) -> None:
         """Whether a response is overdue; then the session has failed."""
+        self._is_checked = False
         oldest = next(iter(self._awaited.values()), None)
         if oldest is None:
             return
         if oldest[0] <= self.node.now:
             self.drop("no response to a request")
         else:
+            self._is_checked = True
             self.node.agenda.put(("awaited", self), oldest[0])

@@ -53,19 +53,13 @@ class Node:
         self.wishes.clear()
         return wishes
 
-    def draw_ids(self, count: int) -> list[bytes]:
-        """So many times sixteen hexadecimal digits, each 64 bits by chance (RFC 4975 section 7.1)."""
+    def draw_id(self) -> bytes:
+        """Sixteen hexadecimal digits, 64 bits by chance (RFC 4975 section 7.1)."""
         ids = self._ids
-        while len(ids) < count:
+        if not ids:
             digits = self.config.random(8 * _POOL).hex().encode()
             ids += [digits[at : at + 16] for at in range(0, 16 * _POOL, 16)]
-        drawn = ids[-count:] if count else []
-        del ids[len(ids) - count :]
-        return drawn
-
-    def draw_id(self) -> bytes:
-        """Sixteen hexadecimal digits, 64 bits by chance."""
-        return self.draw_ids(1)[0]
+        return ids.pop()
 
     def draw_number(self, below: int) -> int:
         """A number by chance."""

@@ -1,7 +1,8 @@
 """A message on its way from one participant to others, chunk by chunk (RFC 7701 section 6, RFC 4975 section 5.1).
 
-Content is passed on as it came: only what belongs to a leg is new (transaction id, paths, Message-ID). Octets of the
-body are looked at once for a chunk, not once for a recipient.
+Content is passed on as it came; paths are those of the leg, transaction id and Message-ID new. Those two are the same
+for all recipients, since each has a session of its own, in which nobody else uses them. So everything but the paths is
+written once for a chunk, not once for a recipient.
 """
 
 from __future__ import annotations
@@ -33,8 +34,10 @@ class Passing:
     sender: Leg
     message_id: str
     "The sender's."
-    recipients: list[tuple[Leg, bytes]] = field(default_factory=list)
-    "Who got the first chunk, and the Message-ID there."
+    recipients: list[Leg] = field(default_factory=list)
+    "Who got the first chunk."
+    sent_id: bytes = b""
+    "The Message-ID there."
     is_routed: bool = False
     "The recipients are known."
     is_private: bool = False
@@ -78,35 +81,38 @@ class Passing:
         if not recipients:
             return
         body = piece.body
-        tail = _tail(node, piece)
-        end = b"%b\r\n" % piece.flag.encode()
+        tid = node.draw_id()
+        while body is not None and b"-------" in body and b"-------" + tid in body:
+            tid = node.draw_id()
+        begin = b"MSRP " + tid
+        rest = b"".join((self.sent_id, _tail(node, piece), tid, b"%b\r\n" % piece.flag.encode()))
         awaits = piece.message.failure_report in ("", "yes")
         awaited = (node.now + node.config.limits.response, self)
-        is_risky = body is not None and b"-------" in body
         size, is_last = len(body or b""), piece.flag == "$"
         sender = self.sender
         gone = False
-        for (leg, message_id), tid in zip(recipients, node.draw_ids(len(recipients)), strict=True):
+        for leg in recipients:
             if not leg.is_ready:
                 gone = True
                 continue
-            while is_risky and body is not None and b"-------" + tid in body:
-                tid = node.draw_id()
             if body is not None:
-                leg.counters.count_sent(size, is_last)
-            leg.transmit(b"".join((b"MSRP ", tid, leg.send_head, message_id, tail, tid, end)), sender)
+                counters = leg.counters
+                counters.octets_sent += size
+                counters.chunks_sent += 1
+                counters.messages_sent += is_last
+            leg.transmit(b"".join((begin, leg.send_head, rest)), sender)
             if awaits:
                 leg.await_response(tid, awaited)
         if gone:
-            self.recipients = [each for each in recipients if each[0].is_ready]
+            self.recipients = [each for each in recipients if each.is_ready]
 
     def abort(self, node: Node, only: Leg | None = None) -> None:
         """Tell recipients, or one of them, that the rest will not come (RFC 4975 section 7.1: flag `#`)."""
-        for leg, message_id in self.recipients:
+        for leg in self.recipients:
             if leg.is_ready and only in (None, leg) and self.next_octet > 1:
                 tid = node.draw_id()
-                leg.transmit(b"".join((b"MSRP ", tid, leg.send_head, message_id, b"\r\n-------", tid, b"#\r\n")))
-        self.recipients = [each for each in self.recipients if only not in (None, each[0])]
+                leg.transmit(b"".join((b"MSRP ", tid, leg.send_head, self.sent_id, b"\r\n-------", tid, b"#\r\n")))
+        self.recipients = [each for each in self.recipients if only not in (None, each)]
 
 
 def _tail(node: Node, piece: Piece) -> bytes:

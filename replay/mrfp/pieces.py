@@ -46,6 +46,7 @@ class PieceReader:
     """Octets in, pieces out; `error` says why nothing more can be read."""
 
     __slots__ = (
+        "_between",
         "_buffer",
         "_marker",
         "_max_head",
@@ -62,6 +63,7 @@ class PieceReader:
         self.error = ""
         self.answered: list[bytes] = []
         "Transaction ids of requests that were answered with 200; who reads them takes them out."
+        self._between = b""  # what stands between the two transaction ids of a usual response of this participant
         self._max_head = max_head
         self._buffer = bytearray()  # an unfinished head, or the octets of a body not handed out
         self._searched = 0  # octets of the buffer in which there is nothing to find
@@ -106,10 +108,9 @@ class PieceReader:
         text = ""
         at, size = 0, len(data)
         while at < size and not self.error:
-            answer = _USUAL_RESPONSE.match(data, at)
-            if answer is not None:
-                self.answered.append(answer[1])
-                at = answer.end()
+            after = self._read_answers(data, at)
+            if after > at:
+                at = after
                 continue
             text = text or data.decode("latin-1")
             usual = match_usual(data, text, at, size)
@@ -125,6 +126,29 @@ class PieceReader:
                 at = end
             else:
                 at = self._continue_in_body(message, data, end - 2, out)
+
+    def _read_answers(self, data: bytes, at: int) -> int:
+        """Usual responses; returns where something else starts. All of a participant are the same but for the ids."""
+        between = self._between
+        while True:
+            tid = data[at + 5 : at + 21]
+            end = at + 21 + len(between)
+            if (
+                between
+                and data.startswith(between, at + 21)
+                and data.startswith(b"MSRP ", at)
+                and data.startswith(tid + b"$\r\n", end)
+                and tid.isalnum()
+            ):
+                at = end + 19
+            else:
+                answer = _USUAL_RESPONSE.match(data, at)
+                if answer is None:
+                    return at
+                tid = answer[1]
+                between = self._between = data[at + 21 : answer.end() - 19]
+                at = answer.end()
+            self.answered.append(tid)
 
     def _read_unusual(self, data: bytes, at: int, out: list[Piece]) -> int:
         """A message of another spelling, or an unfinished one; returns where to go on."""

@@ -13,6 +13,7 @@ from dissectors.sip import SipMessage
 from replay.events import (
     Accepted,
     Close,
+    Congested,
     Connect,
     Connected,
     ConnectFailed,
@@ -23,9 +24,11 @@ from replay.events import (
     Expired,
     Listen,
     Received,
+    Relieved,
     Wish,
 )
 from replay.sip.layer import ClientKey, Hop, SipEvent, SipLayer, TransactionFailed
+from replay.visitors import Hospitality, Visitors
 
 LONGEST_DATAGRAM = 1300
 "Octets of a request that still goes over UDP (RFC 3261 section 18.1.1)."
@@ -64,6 +67,7 @@ class SipAgent:
         self._up: dict[int, Endpoint] = {}
         "Connections with the peer's end."
         self._opening: dict[int, _Opening] = {}
+        self._visitors = Visitors(f"{layer.timer} visitors", "sip", Hospitality())
 
     def start(self) -> list[Wish]:
         """Listen for TCP; the edge takes datagrams at the same place."""
@@ -71,7 +75,7 @@ class SipAgent:
 
     def take_wishes(self) -> list[Wish]:
         """What the edge is to do, since it was asked last."""
-        wishes = self._wishes + self.layer.take_wishes()
+        wishes = self._wishes + self.layer.take_wishes() + self._visitors.take_wishes()
         self._wishes = []
         return wishes
 
@@ -80,7 +84,7 @@ class SipAgent:
         if isinstance(event, Datagram | Accepted):
             return event.local == self.local
         if isinstance(event, Expired):
-            return event.timer == self.layer.timer
+            return event.timer in (self.layer.timer, self._visitors.timer)
         return event.connection in self._up or event.connection in self._opening
 
     def receive(self, event: Event, now: float) -> list[SipEvent]:
@@ -88,19 +92,33 @@ class SipAgent:
         if isinstance(event, Datagram):
             return self.layer.receive_datagram(event.peer, event.data, now)
         if isinstance(event, Expired):
-            return self.layer.tick(now)
-        if isinstance(event, Received):
-            return self.layer.receive_data(event.connection, event.data, now)
-        if isinstance(event, Accepted):
-            self._up[event.connection] = event.peer
+            if event.timer == self.layer.timer:
+                return self.layer.tick(now)
+            self._visitors.tick(now)
+        elif isinstance(event, Received):
+            return self._receive_octets(event, now)
+        elif isinstance(event, Accepted):
+            if self._visitors.accept(event, now):
+                self._up[event.connection] = event.peer
         elif isinstance(event, Connected):
             self._connected(event, now)
         elif isinstance(event, ConnectFailed):
             return self._connect_failed(event, now)
         elif isinstance(event, Ended):
             self._up.pop(event.connection, None)
+            self._visitors.left(event.connection)
             self.layer.connection_ended(event.connection)
+        elif isinstance(event, Congested | Relieved):
+            self._visitors.receive(event, now)
         return []
+
+    def _receive_octets(self, event: Received, now: float) -> list[SipEvent]:
+        layer, connection = self.layer, event.connection
+        events = layer.receive_data(connection, event.data, now)
+        self._visitors.heard(connection, now, whole=layer.took_whole, inside=layer.is_inside(connection))
+        if layer.is_lost(connection):
+            self._visitors.refuse(connection, "unreadable")
+        return events
 
     def request(
         self, build: Build, target: Endpoint, now: float, *, transport: str = "", hop: Hop | None = None

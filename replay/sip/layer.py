@@ -19,6 +19,10 @@ from replay.sip.transactions import T1, ClientTransaction, ServerTransaction, St
 
 MAX_TRANSACTIONS = 20_000
 "Open transactions at most; above that, requests are answered with 503 and forgotten."
+MAX_OCTETS = 32 << 20
+"Octets of the requests that they keep; likewise."
+MAX_MESSAGE = 1 << 16
+"Octets of a message on a stream: as long as one in a datagram may be."
 
 Hop = tuple[str, Endpoint | int]
 """`("udp", endpoint)` or `("tcp", connection)`: where a message came from, or goes to."""
@@ -75,6 +79,10 @@ class SipLayer:
         self._accepted: dict[tuple[str, str, int], ServerKey] = {}
         "INVITEs by Call-ID, From tag and CSeq: an ACK to a 2xx has a branch of its own."
         self._streams: dict[int, SipStream] = {}
+        self._octets = 0
+        "Of the requests of all server transactions."
+        self.took_whole = False
+        "A message became whole with the octets that were taken last."
 
     @property
     def timer(self) -> str:
@@ -107,14 +115,26 @@ class SipLayer:
 
     def receive_data(self, connection: int, data: bytes, now: float) -> list[SipEvent]:
         """Take octets of a TCP connection."""
-        stream = self._streams.setdefault(connection, SipStream())
+        stream = self._streams.get(connection)
+        if stream is None:
+            stream = self._streams[connection] = SipStream(max_message=MAX_MESSAGE)
         events: list[SipEvent] = []
+        self.took_whole = False
         for framed in stream.receive_data(data):
             if framed.message is None:
                 self.faults["undecodable"] += 1
             else:
+                self.took_whole = True
                 events += self._receive(framed.message, ("tcp", connection), now)
         return events
+
+    def is_inside(self, connection: int) -> bool:
+        """Whether a message began on a connection that is not whole."""
+        return connection in self._streams and self._streams[connection].is_inside
+
+    def is_lost(self, connection: int) -> bool:
+        """Whether what comes on a connection is no message, so that nothing behind it can be trusted."""
+        return connection in self._streams and self._streams[connection].is_lost
 
     def connection_ended(self, connection: int) -> None:
         """Forget a TCP connection."""
@@ -148,12 +168,13 @@ class SipLayer:
             self._servers[key][0].repeated()
             self._settle("server", key)
             return []
-        if len(self._servers) >= MAX_TRANSACTIONS:
+        if len(self._servers) >= MAX_TRANSACTIONS or self._octets >= MAX_OCTETS:
             self.faults["too many transactions"] += 1
             self._send(hop, response_to(message, 503, "Service Unavailable").data)
             return []
         transaction = ServerTransaction(message.branch, message.method, hop[0] == "tcp", self._t1, request=message)
         transaction.start()
+        self._octets += len(message.data)
         self._servers[key] = transaction, _reply_hop(via, hop), _completed_via(message, via, hop)
         if message.method == "INVITE":
             self._accepted[message.call_id, message.from_tag, message.cseq] = key
@@ -266,6 +287,7 @@ class SipLayer:
         server, _, _ = self._servers.pop(key)  # type: ignore[arg-type]
         request = server.request
         if request is not None:
+            self._octets -= len(request.data)
             self._accepted.pop((request.call_id, request.from_tag, request.cseq), None)
 
 
@@ -299,7 +321,7 @@ def _reply_hop(via: Via | None, hop: Hop) -> Hop:
     source = hop[1]
     if not isinstance(source, tuple) or via is None or "rport" in via.params:
         return hop
-    return "udp", (source[0], via.port or 5060)
+    return "udp", (source[0], via.port if via.port and via.port < 65536 else 5060)
 
 
 def _completed_via(message: SipMessage, via: Via | None, hop: Hop) -> str:

@@ -110,7 +110,7 @@ def make_log(log_json: bool, quiet: bool) -> LabLog:
 
 
 def make_metrics(place: Endpoint | None, beyond_loopback: bool) -> Metrics | None:
-    """Metrics, where they are asked for. Raises UserError when the place cannot be had."""
+    """Metrics, where they are asked for. Raises UserError for a place beyond loopback."""
     from ipaddress import ip_address
 
     from analyzer.errors import UserError
@@ -120,9 +120,4 @@ def make_metrics(place: Endpoint | None, beyond_loopback: bool) -> Metrics | Non
         return None
     if not beyond_loopback and not ip_address(place[0]).is_loopback:
         raise UserError(f"--metrics: {place[0]} is no loopback address; allow it with --beyond-loopback")
-    metrics = Metrics()
-    try:
-        metrics.serve(place)
-    except OSError as error:
-        raise UserError(f"--metrics: cannot listen at {place[0]}:{place[1]}: {error.strerror}") from error
-    return metrics
+    return Metrics(place)

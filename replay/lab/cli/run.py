@@ -70,9 +70,6 @@ def run(
                 played = asyncio.run(made)
     except OSError as error:
         raise UserError(f"{scenario.name}: {error.strerror or error}", "is another lab running?") from error
-    finally:
-        if metrics is not None:
-            metrics.stop()
     broken = f" with {', '.join(sorted(rows))} broken" if rows else ""
     line = f"{scenario.name}{broken}: {played.what}"
     if not played.as_demanded:

@@ -129,6 +129,50 @@ def test_a_connection_in_plain() -> None:
     assert other.told == [Accepted(-1, OTHER, ONE), Received(-1, b"ping"), Ended(-1)]
 
 
+@pytest.mark.parametrize("peer", [("192.0.2.1", 99_999_999), ("evil.example.net", 5060), ("203.0.113.9", 5060)])
+def test_a_peer_may_name_what_is_no_place(peer: tuple[str, int], caplog: pytest.LogCaptureFixture) -> None:
+    """No such port, a name, beyond loopback: nothing is sent there, and the socket goes on (RFC 4475 has such Vias)."""
+    wishes = [SendDatagram(ONE, peer, b"x"), Connect(1, (ONE[0], 0), peer), SendDatagram(ONE, OTHER, b"y")]
+    one = Scripted("one", wishes)
+    other = Scripted("other", Datagram=[SendDatagram(OTHER, ONE, b"z")])
+    run(one, other, ConnectFailed, udp=True)
+    assert ConnectFailed(1, "unreachable") in one.told
+    assert Datagram(ONE, OTHER, b"z") in one.told
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith("one: a datagram was not sent: ")
+
+
+def test_no_more_connections_than_files(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Further ones are closed at once, which is said once, and the core is not troubled."""
+    monkeypatch.setattr("resource.getrlimit", lambda which: (128, 128))
+    one = Scripted("one", [Connect(1, (ONE[0], 0), OTHER), Connect(2, (ONE[0], 0), OTHER)])
+    other = Scripted("other", [Listen(OTHER)])
+    run(one, other, Ended)
+    assert {type(event) for event in one.told} == {Connected, Ended}
+    assert other.told == []
+    assert [record.getMessage() for record in caplog.records] == [
+        "other: too many open files; further connections are closed at once"
+    ]
+
+
+def test_who_does_not_read_does_not_keep_a_closed_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("replay.edge.runtime.LINGER", 0.1)
+    one = Scripted("one", [Connect(1, ONE, OTHER)], Connected=[Pause(1)])
+    other = Scripted("other", [Listen(OTHER)], Accepted=[Send(-1, bytes(30_000_000)), Close(-1)])
+    run(one, other, Ended)
+    assert other.told[-1] == Ended(-1)
+
+
+def test_what_is_written_together_keeps_its_order() -> None:
+    """Little waits for what else comes, much does not, and a close waits for both."""
+    said = [b"a" * 40_000, b"b" * 40_000, b"c", b"d" * 70_000, b"e"]
+    one = Scripted("one", [Connect(1, ONE, OTHER)], Connected=[*(Send(1, each) for each in said), Close(1)])
+    other = Scripted("other", [Listen(OTHER)])
+    run(one, other, Ended)
+    assert b"".join(event.data for event in other.told if isinstance(event, Received)) == b"".join(said)
+    assert other.told[-1] == Ended(-1)
+
+
 @pytest.mark.parametrize("resumed", [True, False])
 def test_a_paused_connection_is_not_read(resumed: bool) -> None:
     one = Scripted("one", [Connect(1, ONE, OTHER)], Connected=[Send(1, b"ping"), SetTimer("t", 0.0)])

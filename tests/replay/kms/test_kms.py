@@ -39,7 +39,7 @@ from dissectors.mikey.payloads import Err
 from dissectors.mikey.ticket import TicketPolicy, encode_policy
 from dissectors.mikey.ticket_payloads import Tp
 from dissectors.mikey.timestamps import ntp_utc
-from replay.events import Accepted, Close, Ended, Listen, Note, Received, Send, SetTimer
+from replay.events import Accepted, Close, Ended, Expired, Listen, Note, Received, Send, SetTimer
 from replay.kms import Kms, KmsConfig, KmsUser, read_config
 from replay.kms.exchanges import TGK_SPI, answer
 
@@ -219,7 +219,7 @@ def post(body: bytes, *more: str) -> bytes:
 def test_over_http_in_pieces() -> None:
     core = kms()
     assert core.start(0.0) == [Listen(CONFIG.local)]
-    assert core.receive(Accepted(-1, CONFIG.local, ("198.51.100.7", 50000)), 0.0) == [SetTimer("idle -1", 30.0)]
+    assert core.receive(Accepted(-1, CONFIG.local, ("198.51.100.7", 50000)), 0.0) == [SetTimer("visitors", 30.0)]
     octets = post(encode_mikey(request()))
     wishes = [wish for at in range(len(octets)) for wish in core.receive(Received(-1, octets[at : at + 1]), 1.0)]
     (sent,) = [wish.data for wish in wishes if isinstance(wish, Send)]
@@ -228,7 +228,9 @@ def test_over_http_in_pieces() -> None:
     assert (framed.message.status, framed.message.media_type) == (200, "application/mikey")
     assert decode_mikey(framed.message.body).data_type == DataType.REQUEST_RESP
     assert Note("ticket of mode 1 issued") in wishes
-    assert core.receive(Ended(-1), 2.0)[0].timer == "idle -1"  # type: ignore[union-attr]
+    assert core.receive(Expired("visitors"), 30.0) == [SetTimer("visitors", 31.0)]
+    assert core.receive(Expired("visitors"), 31.0)[1] == Close(-1, abort=True), "30 s after the last request"
+    assert list(core.receive(Ended(-1), 32.0)) == []
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,13 @@ from urllib.request import urlopen
 import pytest
 
 from analyzer.cli import main
+from replay.lab.config import read_config
+from replay.lab.keys import draw_keys
 from tests.analyzer.cli.processes import COMMAND, mrfscope, needs_command, refused
 
 pytestmark = needs_command
 
+SECURED = ("--dial", "chat-17", "--secured", "-q")
 NET = f"127.{(os.getpid() >> 8) % 32}.{os.getpid() & 0xFF}"
 "Apart from other runs on this machine."
 
@@ -75,6 +78,10 @@ def test_each_function_alone(tmp_path: Path) -> None:
         assert plain.returncode == 1
         why = "488 Not Acceptable Here: this conference needs TCP/TLS/MSRP with end-to-end security"
         assert plain.stderr.endswith(f"; out: {why}\n")
+        (tmp_path / "others.toml").write_text(draw_keys(read_config(config)).text())
+        stranger = mrfscope("lab", "ue", "--config", config, "--keys", tmp_path / "others.toml", *SECURED)
+        assert stranger.returncode == 1
+        assert stranger.stderr.endswith("; out: the KMS gives no ticket\n")
         assert 'mrfscope_lab_events_total{event="Secured",function="mrfp"} 1.0\n' in metrics(f"{NET}.60:9100")
         mrfc.send_signal(signal.SIGTERM)
         log = [json.loads(line) for line in mrfc.stderr]

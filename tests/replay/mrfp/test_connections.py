@@ -236,11 +236,26 @@ def test_handshakes_of_one_session_are_bounded_and_the_first_to_prove_the_key_ha
     script = Script()
     added = script.add(setup="passive", **SECURE)  # type: ignore[arg-type]
     tries = [script.accept(added.port) for _ in range(5)]
-    assert script.of(Close) == [Close(tries[4], abort=True)]
+    assert script.of(Close) == [Close(tries[0], abort=True)]
+    assert script.notices() == [], "nothing failed"
     script.tell(Secured(tries[1], "mrfp"))
     script.tell(Received(tries[1], hello(added.path)))
     script.tell(Secured(tries[2], "mrfp"))
     assert script.of(Close) == [Close(tries[2])]
+
+
+def test_silent_connections_to_a_port_keep_nobody_out() -> None:
+    script = Script()
+    added = script.add()
+    silent = [script.accept(added.port) for _ in range(8)]
+    assert script.of(Close) == []
+    for number in range(100):
+        silent.append(script.accept(added.port))
+        assert script.of(Close) == [Close(silent[number], abort=True)]
+    last = script.accept(added.port)
+    script.tell(Received(last, hello(added.path)))
+    (answer,) = script.messages(last)
+    assert answer.status == 200
 
 
 # ---------------------------------------------------------------------- failures and ends

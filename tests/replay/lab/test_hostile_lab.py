@@ -1,0 +1,198 @@
+"""Strangers at every place of `mrfscope lab up`: others are served meanwhile, memory is bounded, the end is in order.
+
+UDP, TCP and HTTP; those of MSRP are in `test_hostile_msrp`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from attacks import (
+    allow_files,
+    close,
+    damaged,
+    hold,
+    noise,
+    pour,
+    say,
+    settles,
+    still_open,
+    throw,
+)
+from lab_process import Watched, call, watched
+
+from tests.analyzer.cli.processes import needs_command
+
+pytestmark = needs_command
+
+NET = f"127.{160 + (os.getpid() >> 8) % 32}.{os.getpid() & 0xFF}"
+SIP, MRFC_H248, MRFP_H248 = (f"{NET}.10", 5060), (f"{NET}.10", 2944), (f"{NET}.20", 2944)
+KMS, METRICS = (f"{NET}.40", 8080), (f"{NET}.60", 9100)
+STREAMS = {"sip": SIP, "h248": MRFC_H248, "kms": KMS, "metrics": METRICS}
+PEAK = 100
+"MB that all functions together take at most, whatever comes; 40 without strangers."
+WELL = "ue: heard 0 messages, 1 of 1 requests of its own went well; left\n"
+GIGABYTE = 1 << 30
+SHARED = Path(__file__).parents[4] / "shared" / "captures"
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    places = {"mrfc_sip": SIP, "mrfc_h248": MRFC_H248, "mrfp_h248": MRFP_H248, "kms": KMS}
+    lines = [f'{key} = "{place[0]}:{place[1]}"' for key, place in places.items()]
+    lines.append(f'ue_sip = "{NET}.50:5060"')
+    path = tmp_path_factory.mktemp("hostile") / "lab.toml"
+    path.write_text("\n".join([*lines, f'mrfp_media = "{NET}.30"', ""]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def lab(config: Path) -> Iterator[Watched]:
+    metrics = f"{METRICS[0]}:{METRICS[1]}"
+    with watched(config.parent, "The lab is up", "up", "--config", config, "--metrics", metrics) as process:
+        yield process
+
+
+@pytest.fixture(autouse=True)
+def _others_are_served(lab: Watched, config: Path) -> Iterator[None]:
+    """After each attack a call goes through, everything is answered, and memory is what it may be."""
+    yield
+    assert call(config) == WELL
+    assert say(METRICS, b"GET /metrics HTTP/1.1\r\n\r\n", source=f"{NET}.70").startswith(b"HTTP/1.1 200 OK\r\n")
+    assert say(KMS, b"GET / HTTP/1.1\r\n\r\n", source=f"{NET}.70").startswith(b"HTTP/1.1 405 Method Not Allowed\r\n")
+    assert options(source=f"{NET}.70").startswith(b"SIP/2.0 200 OK\r\n")
+    assert lab.peak() < PEAK
+
+
+def options(source: str) -> bytes:
+    """OPTIONS over TCP."""
+    return say(
+        SIP,
+        b"OPTIONS sip:chat-17@conf.example.net SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKo%d\r\n"
+        b"From: <sip:a@b>;tag=1\r\nTo: <sip:chat-17@conf.example.net>\r\nCall-ID: o%d\r\nCSeq: 1 OPTIONS\r\n"
+        b"Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n" % (os.urandom(2)[0], os.getpid()),
+        source=source,
+    )
+
+
+def test_octets_by_chance(lab: Watched) -> None:
+    for place in (SIP, MRFC_H248, MRFP_H248):
+        throw(place, noise(1, 300, 9000))
+        throw(place, [b"", b"\0", b"\r\n", b"\xff" * 65507, b"{" * 60_000, b"(" * 60_000])
+    for place in STREAMS.values():
+        for octets in noise(2, 30, 4000):
+            say(place, octets)
+
+
+TORTURE = [
+    b"INVITE sip:chat-17@conf.example.net SIP/2.0\r\nContent-Length: -999\r\n\r\n",
+    b"INVITE sip:chat-17@conf.example.net SIP/2.0\r\nContent-Length: 99999999999999999999\r\n\r\n",
+    b"INVITE sip:chat-17@conf.example.net SIP/2.0\r\nCSeq: 36893488147419103232 INVITE\r\nMax-Forwards: 300\r\n\r\n",
+    b"INVITE sip:chat-17@conf.example.net SIP/7.0\r\nVia: SIP/7.0/UDP x;;,;,,\r\n\r\n",
+    b'INVITE <sip:chat-17@conf.example.net> SIP/2.0\r\nTo: "no end <sip:a@b>\r\nVia: ;\r\n\r\n',
+    b"INVITE sip:chat-17@conf.example.net SIP/2.0\r\n" + b"Via: SIP/2.0/UDP x;branch=z9hG4bK1\r\n" * 1500 + b"\r\n",
+    b"OPTIONS sip:chat-17@conf.example.net SIP/2.0\r\nVia: SIP/2.0/UDP 0.0.0.0:99999999;rport;branch=z9hG4bK2\r\n"
+    b"From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n",
+    b"OPTIONS sip:chat-17@conf.example.net SIP/2.0\r\nVia: SIP/2.0/UDP 0.0.0.0:99999999;branch=z9hG4bK4\r\n"
+    b"From: <sip:a@b>;tag=2\r\nTo: <sip:a@b>\r\nCall-ID: 2\r\nCSeq: 1 OPTIONS\r\n\r\n",
+    b"SIP/2.0 4294967301 better not break the receiver\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK3\r\n\r\n",
+    b"\0" * 4000,
+]
+"In the manner of RFC 4475 section 3.1.2."
+H248 = [
+    b"!/2 [127.0.0.1]:2944\nT=1{" + b"C=1{" * 15_000,
+    b"!/2 [127.0.0.1]:2944\n" + b"T=1{C=${A=$}}" * 4000,
+    b"!/99999999999 [127.0.0.1]:2944\nT=4294967295{C=*{W-S=*}}",
+    b"!/2 [127.0.0.1]:2944\nT=1{C=-{SC=ROOT{SV{MT=RS,RE=901,AD=" + b"1" * 60_000 + b"}}}}",
+    b"!/2 [127.0.0.1]:2944\nK{0-4294967295,1,2,3-1}",
+    b"\x30\x84\xff\xff\xff\xff\xa1\x80",
+    b"\x30\x80" * 30_000,
+    b"\x30\x0a\xa1\x88" + b"\xff" * 8 + bytes(50),
+]
+
+
+def test_torture(lab: Watched) -> None:
+    """Messages that are wrong in every way, and those of RFC 4475 section 3.1.1 and RFC 3525 where they are there."""
+    sip = TORTURE + [path.read_bytes() for path in sorted((SHARED / "sip-torture-valid").glob("*.dat"))]
+    h248 = H248 + [path.read_bytes() for path in sorted((SHARED / "h248-messages").glob("msg*"))]
+    throw(SIP, sip)
+    for message in sip:
+        say(SIP, message)
+    for place in (MRFC_H248, MRFP_H248):
+        throw(place, h248)
+        throw(place, [each for seed, data in enumerate(h248) for each in damaged(data, seed, 3)])
+    throw(SIP, [each for seed, data in enumerate(sip) for each in damaged(data, seed, 20)])
+
+
+@pytest.mark.parametrize(("place", "kept"), [("sip", 128), ("h248", 0), ("kms", 64), ("metrics", 64)])
+@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.soak)])
+def test_many_that_say_nothing_whole(place: str, kept: int, count: int, lab: Watched, config: Path) -> None:
+    """The oldest of those who said nothing whole are closed, so that a call, and others, get through meanwhile."""
+    if not allow_files(count + 500):
+        pytest.skip(f"the system does not allow {count + 500} open files")
+    half = b"OPTIONS sip:a@b SIP/2.0\r\nVi" if place == "sip" else b"POST / HTTP/1.1\r\nHo"
+    lines = hold(STREAMS[place], count // 2) + hold(STREAMS[place], count // 2, half)
+    try:
+        assert settles(lambda: still_open(lines), kept), still_open(lines)
+        assert call(config) == WELL
+        if place == "sip":
+            assert options(source="127.0.0.1").startswith(b"SIP/2.0 200 OK\r\n")
+        assert lab.noted("connection refused" if place == "h248" else "connection closed  why=many came after it") > 0
+    finally:
+        close(lines)
+
+
+def test_many_that_speak(lab: Watched, config: Path) -> None:
+    """Connections of one address are limited; those of others are not kept out."""
+    allow_files(1500)
+    lines = hold(METRICS, 300, b"GET / HTTP/1.1\r\n\r\n")
+    try:
+        assert settles(lambda: still_open(lines), 256), still_open(lines)
+        assert say(METRICS, b"GET / HTTP/1.1\r\n\r\n", source=f"{NET}.71").startswith(b"HTTP/1.1 200 OK\r\n")
+        assert lab.noted("metrics  http connection ") > 0
+    finally:
+        close(lines)
+
+
+ENDLESS = {
+    "sip body": (SIP, b"INVITE sip:a@b SIP/2.0\r\nContent-Length: %d\r\n\r\n" % GIGABYTE, b""),
+    "sip header": (SIP, b"INVITE sip:a@b SIP/2.0\r\nVia: ", b""),
+    "h248 frame": (MRFC_H248, b"\x03\x00\xff\xff", b""),
+    "http body": (KMS, b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % GIGABYTE, b"HTTP/1.1 413 Content Too Large"),
+    "http header": (KMS, b"POST / HTTP/1.1\r\nHost: ", b"HTTP/1.1 400 Bad Request"),
+    "metrics": (METRICS, b"GET / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % GIGABYTE, b"HTTP/1.1 413 Content Too Large"),
+}
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+def test_a_gigabyte_is_refused_at_its_begin(what: str) -> None:
+    place, head, answer = ENDLESS[what]
+    poured, heard = pour(place, head, b"x" * 65536, GIGABYTE)
+    assert poured < 1 << 26, "what the sockets hold, and no more, was taken before it was closed"
+    assert heard.startswith(answer)
+
+
+@pytest.mark.parametrize("octets", [1 << 25, pytest.param(GIGABYTE, marks=pytest.mark.soak)])
+def test_chunks_without_end(octets: int) -> None:
+    """Each chunk is well; the body is counted, not kept, and after half a minute the connection is closed."""
+    head = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    poured, _ = pour(KMS, head, b"10000\r\n" + b"x" * 65536 + b"\r\n", octets)
+    assert poured >= 1 << 25
+
+
+def test_requests_without_end_and_no_ear_for_the_answers(lab: Watched) -> None:
+    """Who does not read is not listened to any more."""
+    request = b"GET /metrics HTTP/1.1\r\n\r\n" * 1000
+    with socket.create_connection(METRICS) as line:
+        line.settimeout(0.5)
+        poured = 0
+        try:
+            while poured < 1 << 26:
+                poured += line.send(request)
+        except TimeoutError:
+            pass
+        assert poured < 1 << 26
