@@ -60,11 +60,6 @@ class Visitors:
         """The name of its timer."""
         return self._agenda.timer
 
-    @property
-    def connections(self) -> list[int]:
-        """All of them."""
-        return list(self._all)
-
     def take_wishes(self) -> list[Wish]:
         """What the edge is to do, since it was asked last."""
         wishes = self._wishes + self._agenda.wishes()
