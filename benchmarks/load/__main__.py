@@ -83,8 +83,7 @@ def load(name: str, start: Start, plan: Plan, key: bytes) -> Result:
     with start() as server:
         crowd = Crowd(server.seats, size=plan.size, key=key, answers=plan.answers)
         try:
-            if name == "mrfp":
-                crowd.settle(plan.participants)
+            crowd.settle(plan.participants)
             before = server.cpu()
             paced = crowd.pace(plan.paced, plan.rate)
             paced_cpu = server.cpu() - before
