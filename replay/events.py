@@ -138,6 +138,8 @@ class Listen:
     """Accept TCP connections at this place; a port of 0 is not allowed: whoever announces a port knows it."""
 
     local: Endpoint
+    deaf: bool = False
+    "Leave whoever knocks without an answer, as a host behind a firewall does."
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class Flow:
     """One TCP connection as written."""
 
     ends: tuple[Endpoint, Endpoint]
+    is_up: bool = False
     sent: list[int] = field(default_factory=lambda: [0, 0])
     closed: list[bool] = field(default_factory=lambda: [False, False])
 
@@ -48,14 +49,24 @@ class Recorder:
         checksum = _transport_checksum(source[0], target[0], 17, udp + data) or 0xFFFF
         self._packet(source[0], target[0], 17, udp[:6] + struct.pack(">H", checksum) + data)
 
+    def trying(self, client: Endpoint, server: Endpoint) -> None:
+        """A SYN was sent, or sent again."""
+        flow = self._flows.get((client, server))
+        if flow is None or flow.is_up:
+            flow = self.begin(client, server)
+        flow.sent[0] = 0
+        self._segment(flow, 0, _SYN)
+        flow.sent[0] = 1
+
     def connected(self, client: Endpoint, server: Endpoint) -> None:
         """A TCP connection came up; its two ends tell, and whoever is first has it written."""
         known = self._flows.get((client, server))
-        if known is not None and not any(known.closed):
+        if known is not None and known.is_up and not any(known.closed):
             return
-        flow = self.begin(client, server)
-        self._segment(flow, 0, _SYN)
-        flow.sent[0] = 1
+        if known is None or known.is_up:
+            self.trying(client, server)
+        flow = self._flows[client, server]
+        flow.is_up = True
         self._segment(flow, 1, _SYN | _ACK)
         flow.sent[1] = 1
         self._segment(flow, 0, _ACK)
@@ -71,15 +82,14 @@ class Recorder:
         return [data[at : at + SEGMENT] for at in range(0, len(data), SEGMENT)]
 
     def refused(self, client: Endpoint, server: Endpoint) -> None:
-        """A TCP connection was tried and refused."""
-        flow = Flow((client, server))
-        self._segment(flow, 0, _SYN)
-        flow.sent[0] = 1
-        self._segment(flow, 1, _RST | _ACK)
+        """A TCP connection that was tried is refused."""
+        flow = self._flows.pop((client, server), None)
+        if flow is not None:
+            self._segment(flow, 1, _RST | _ACK)
 
-    def unanswered(self, client: Endpoint, server: Endpoint) -> None:
-        """A SYN was sent (again)."""
-        self._segment(Flow((client, server)), 0, _SYN)
+    def given_up(self, client: Endpoint, server: Endpoint) -> None:
+        """A TCP connection that was tried is not waited for any more; nothing is sent."""
+        self._flows.pop((client, server), None)
 
     def octets(self, source: Endpoint, target: Endpoint, data: bytes) -> None:
         """Octets were sent on a connection."""

@@ -63,6 +63,8 @@ LINGER = 10.0
 "s to send what is left when a connection is closed; then it is reset."
 SPARE_FILES = 128
 "Open files that are left for other things than connections that come."
+SYN_AGAIN = (1.0, 3.0, 7.0)
+"s after the first SYN at which Linux repeats it, as a recording shows them (RFC 6298 section 5.7)."
 HELD_OCTETS = 64 << 10
 "Octets that wait on a connection for its key: a ClientHello is a few hundred."
 
@@ -123,7 +125,8 @@ class Runtime:
         self._datagrams: dict[Endpoint, asyncio.DatagramTransport] = {}
         self._listening: dict[Endpoint, socket.socket] = {}
         self._unserved: set[socket.socket] = set()
-        "Those whose server is not made yet."
+        "Those whose server is not made yet, or never will be."
+        self._deaf: set[Endpoint] = set()
         self._servers: dict[Endpoint, asyncio.Server] = {}
         self._streams: dict[int, _Stream] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -198,7 +201,7 @@ class Runtime:
             elif isinstance(wish, Connect):
                 self._task(self._connect(wish))
             elif isinstance(wish, Listen):
-                self._listen_later(wish.local)
+                self._listen_later(wish)
             elif isinstance(wish, Unlisten):
                 self._unlisten(wish.local)
             elif isinstance(wish, Hold):
@@ -214,11 +217,10 @@ class Runtime:
 
     async def _carry_out(self, wishes: Sequence[Wish]) -> None:
         """The same, waiting until its places are open. Raises OSError when one is taken."""
-        places = [wish.local for wish in wishes if isinstance(wish, Listen)]
-        for local in places:
-            if local not in self._listening:
-                self._listening[local] = self._place(local)
-                await self._serve(local)
+        for wish in [wish for wish in wishes if isinstance(wish, Listen)]:
+            if wish.local not in self._listening:
+                self._listening[wish.local] = self._place(wish)
+                await self._serve(wish.local)
         self.do([wish for wish in wishes if not isinstance(wish, Listen)])
 
     def _task(self, work: Coroutine[None, None, None]) -> None:
@@ -252,31 +254,39 @@ class Runtime:
         self._timers.pop(timer, None)
         self.tell(Expired(timer))
 
-    def _place(self, local: Endpoint) -> socket.socket:
+    def _place(self, wish: Listen) -> socket.socket:
         """A socket that listens: at once, since the place may be announced in the next message."""
-        address, port = self.plan.socket(local)
+        address, port = self.plan.socket(wish.local)
         made = _socket(address)
         try:
             made.bind((address, port))
-            made.listen(BACKLOG)
+            made.listen(0 if wish.deaf else BACKLOG)
         except OSError as error:
             made.close()
             raise OSError(error.errno, f"cannot listen at {address}:{port}: {error.strerror}") from error
         self._unserved.add(made)
+        if wish.deaf:
+            # A connection of our own fills the backlog; Linux then drops every further SYN.
+            filler = _socket(address)
+            self._unserved.add(filler)
+            filler.connect_ex((address, port))
+            self._deaf.add(wish.local)
         return made
 
-    def _listen_later(self, local: Endpoint) -> None:
-        if local in self._listening:
+    def _listen_later(self, wish: Listen) -> None:
+        if wish.local in self._listening:
             return
         try:
-            self._listening[local] = self._place(local)
+            self._listening[wish.local] = self._place(wish)
         except OSError as error:
             log.warning("%s %s", self.core.name, error.strerror)
             return
-        self._task(self._serve(local))
+        self._task(self._serve(wish.local))
 
     async def _serve(self, local: Endpoint) -> None:
         """Take the connections that come to a place."""
+        if local in self._deaf:
+            return
         place = self._listening[local]
         server = await asyncio.get_running_loop().create_server(
             lambda: _Stream(self, self._next_number(), local, None), sock=place, backlog=ACCEPTED
@@ -302,10 +312,15 @@ class Runtime:
         loop = asyncio.get_running_loop()
         why = ""
         connecting: socket.socket | None = None
+        local, again = wish.local, []
         try:
             peer = self.plan.socket(wish.peer)
             connecting = _socket(peer[0])
             connecting.bind(self.plan.socket(wish.local))
+            local = self.plan.named(connecting.getsockname()[:2])
+            if self._recorder is not None:
+                self._recorder.trying(local, wish.peer)
+                again = [loop.call_later(after, self._recorder.trying, local, wish.peer) for after in SYN_AGAIN]
             async with asyncio.timeout(self._connect_timeout):
                 await loop.sock_connect(connecting, peer)
                 await loop.create_connection(
@@ -319,11 +334,14 @@ class Runtime:
             why = "unreachable"
         except OSError as error:
             why = "in use" if error.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL) else "unreachable"
+        finally:
+            for each in again:
+                each.cancel()
         if why:
             if connecting is not None:
                 connecting.close()
-            if self._recorder is not None and connecting is not None:
-                (self._recorder.refused if why == "refused" else self._recorder.unanswered)(wish.local, wish.peer)
+            if self._recorder is not None:
+                (self._recorder.refused if why == "refused" else self._recorder.given_up)(local, wish.peer)
             self.tell(ConnectFailed(wish.connection, why))
 
     # ------------------------------------------------------------------ for the streams

@@ -9,6 +9,7 @@ finish       checks TRANSFER_RESP from the answer and gives the TEK
 from __future__ import annotations
 
 import hmac
+from dataclasses import replace
 
 from dissectors.errors import DecodeError
 from dissectors.mikey import (
@@ -114,6 +115,12 @@ class Initiator:
         self._ticket = ticket
         self._mpks = source.mpk_i, source.mpk_r
         self._spi = next((key.spi for key in source.keys), b"")
+
+    def spoil_ticket(self) -> None:
+        """A ticket whose MAC does not fit: refused by whoever opens it."""
+        assert self._ticket is not None
+        data = self._ticket.ticket_data
+        self._ticket = replace(self._ticket, ticket_data=data[:-1] + bytes([data[-1] ^ 1]))
 
     def _make_ticket(self, now: float) -> None:
         key = self.party.ticket_keys.get(self.mode, b"")

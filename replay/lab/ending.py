@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from replay.lab.scenarios import Scenario
+from replay.lab.scenarios import REFUSED, Scenario
 from replay.ue import Ue
 from replay.ue.call import Call, CallState
 
@@ -19,13 +19,18 @@ class Ending(Enum):
     UNHEARD = "said everything, was refused, and left"
 
 
-def own_ending(scenario: Scenario) -> Ending:
-    """The end that a scenario demands when nothing is broken on purpose."""
-    return Ending.ENDED if scenario.refused else Ending.THROUGH
+def own_ending(scenario: Scenario, number: int) -> Ending:
+    """The end that a scenario demands for a participant when nothing is broken on purpose."""
+    if scenario.is_turned_away(number):
+        return Ending.REFUSED if scenario.behaviours_of(number) & REFUSED else Ending.ENDED
+    return Ending.THROUGH
 
 
-def ending_of(scenario: Scenario, ue: Ue) -> Ending | None:
-    """How it ended for a participant; None for an end that nothing demands, such as waiting for a message in vain."""
+def ending_of(scenario: Scenario, number: int, ue: Ue) -> Ending | None:
+    """How it ended for the participant of this number.
+
+    None for an end that nothing demands, such as waiting for a message in vain.
+    """
     call = ue.call
     if call is None:
         return None
@@ -41,7 +46,7 @@ def ending_of(scenario: Scenario, ue: Ue) -> Ending | None:
     if any(status != 200 for status in statuses):
         return Ending.UNHEARD
     heard_all = ue.tally.heard >= ue.config.script[-1].heard
-    return Ending.THROUGH if heard_all and not scenario.refused else None
+    return Ending.THROUGH if heard_all and not scenario.is_turned_away(number) else None
 
 
 def in_words(ue: Ue, ending: Ending | None) -> str:

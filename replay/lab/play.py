@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from replay.edge.recorder import Recorder
@@ -19,7 +19,8 @@ from replay.lab.log import LabLog
 from replay.lab.metrics import Metrics
 from replay.lab.scenarios import Scenario, participant
 from replay.mrfc import Mrfc
-from replay.ue import Ue
+from replay.negotiation import read_offer
+from replay.ue import Behaviour, Ue
 
 SHOWN = LabConfig(
     mrfc_sip=("192.0.2.10", 5060),
@@ -30,9 +31,11 @@ SHOWN = LabConfig(
     ue_sip=("198.51.100.7", 5060),
     audit_interval=0.0,
     inactivity=0.0,
+    connect_timeout=6.5,
 )
 """Addresses for documentation (RFC 5737): nobody has them, and recordings with them can be shown around. Nobody asks
-whether others are still there."""
+whether others are still there; an unanswered SYN is sent at 0, 1 and 3 s, and a recording goes on for long enough to
+show that."""
 READY = 10.0
 "s for the MRFP to register."
 STUCK = 5.0
@@ -96,7 +99,13 @@ async def play(
     users = dict(zip(config.users, places, strict=True))
     conference = config.conferences[0]
     seen = [(nat_address(place[0]), 0) for place in places] if "NAT-1" in faults else []
-    async with Lab(loopback_plan(config, [*places, *seen], net), log, recorder=recorder, metrics=metrics) as lab:
+    async with Lab(
+        loopback_plan(config, [*places, *seen], net),
+        log,
+        recorder=recorder,
+        metrics=metrics,
+        connect_timeout=config.connect_timeout,
+    ) as lab:
         kms = [make_kms(config, keys, faults=faults)] if scenario.secured else []
         mrfc = make_mrfc(config, keys, faults=faults, users=users)
         await lab.start(*kms, mrfc)
@@ -107,6 +116,8 @@ async def play(
         except TimeoutError:
             return Played(False, "the MRFP did not register with the MRFC")
         patience = STUCK_BROKEN if faults else STUCK
+        if Behaviour.IGNORES_TCP in scenario.behaviours:
+            patience += config.connect_timeout
         ues: list[Ue] = []
         for number, (uri, place) in enumerate(users.items()):
             script = scenario.script(number, conference)
@@ -119,17 +130,25 @@ async def play(
                 name=participant(number),
                 faults=faults,
                 display_name=participant(number).capitalize(),
-                behaviours=scenario.behaviours,
+                behaviours=scenario.behaviours_of(number),
+                overheard=_offered_keys(ues),
             )
             caller = mrfc.core if scenario.dials_out else None
             ues.append(await _join(lab, function, caller, scenario, conference, patience))
         await _until(lab, lambda: all(ue.done for ue in ues), patience)
-        outcome = _outcome(scenario, ues, demanded or frozenset({own_ending(scenario)}))
+        outcome = _outcome(scenario, ues, demanded)
         await lab.quiet(SILENCE, READY)
         for ue in ues:
             lab.do(ue.name, list(ue.stop(asyncio.get_running_loop().time())))
         await lab.quiet(SILENCE, READY)
         return outcome
+
+
+def _offered_keys(ues: Sequence[Ue]) -> str:
+    """Key management data of the first participant's offer: anybody on the way of the INVITE may hear it."""
+    call = ues[0].call if ues else None
+    sdp = call.invite.sdp() if call is not None and call.invite is not None else None
+    return read_offer(sdp)[2].key_mgmt if sdp is not None else ""
 
 
 async def _join(lab: Lab, function: Function, mrfc: object, scenario: Scenario, conference: str, patience: float) -> Ue:
@@ -159,15 +178,16 @@ def _is_in(ue: Ue) -> bool:
 
 
 def _outcome(scenario: Scenario, ues: list[Ue], demanded: frozenset[Ending]) -> Played:
-    endings = [ending_of(scenario, ue) for ue in ues]
+    own = [own_ending(scenario, number) for number in range(len(ues))]
+    endings = [ending_of(scenario, number, ue) for number, ue in enumerate(ues)]
     if endings.count(Ending.THROUGH) == len(ues):
         heard = sum(ue.tally.heard for ue in ues)
         what = f"went through, {_count(len(ues), 'participant')} heard {_count(heard, 'message')}"
-    elif scenario.refused and endings.count(Ending.ENDED) == len(ues):
+    elif own[0] is Ending.ENDED and endings.count(Ending.ENDED) == len(ues):
         what = "the MRFC ended the call"
     else:
         what = ", ".join(in_words(ue, ending) for ue, ending in zip(ues, endings, strict=True))
-    return Played(demanded.issuperset(endings), what)
+    return Played(demanded.issuperset(endings) if demanded else endings == own, what)
 
 
 def _count(number: int, noun: str) -> str:

@@ -14,6 +14,12 @@ MOST = 50
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
 
 
+REFUSED = frozenset({Behaviour.SPOILS_TICKET, Behaviour.FOREIGN_TICKET, Behaviour.EXPIRED_TICKET, Behaviour.REPLAYS})
+"For which the MRFC lets nobody in."
+ENDED = frozenset({Behaviour.REFUSES_TCP, Behaviour.IGNORES_TCP, Behaviour.WRONG_KEY})
+"For which it ends the call."
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """One thing that happens between UEs, MRFC, MRFP and KMS."""
@@ -26,13 +32,18 @@ class Scenario:
     dials_out: bool = False
     behaviours: frozenset[Behaviour] = frozenset()
     "Of all participants."
+    of_last: bool = False
+    "The behaviours are of the last participant alone."
     hears: bool = True
     "Do participants wait for what others say?"
 
-    @property
-    def refused(self) -> bool:
-        """Does the scenario end with the MRFC ending the call?"""
-        return Behaviour.REFUSES_TCP in self.behaviours
+    def behaviours_of(self, number: int) -> frozenset[Behaviour]:
+        """Of the participant of this number."""
+        return self.behaviours if not self.of_last or number == self.participants - 1 else frozenset()
+
+    def is_turned_away(self, number: int) -> bool:
+        """Is the participant of this number refused, or thrown out?"""
+        return bool(self.behaviours_of(number) & (REFUSED | ENDED))
 
     def script(self, number: int, conference: str) -> list[Step]:
         """What the participant of this number does, from 0; each is called or calls once the one before is in.
@@ -41,7 +52,7 @@ class Scenario:
         sends something long, in chunks.
         """
         first: list[Step] = [] if self.dials_out else [Step(do=DialIn(conference, self.secured))]
-        if self.refused:
+        if self.is_turned_away(number):
             return [*first, Step(do=Pause())]
         is_last = number == self.participants - 1
         says: list[Action] = [Say(f"Message of participant {number + 1}.", success_report=True)]
@@ -98,6 +109,62 @@ SCENARIOS = (
         participants=1,
         secured=True,
         behaviours=frozenset({Behaviour.REFUSES_TCP}),
+    ),
+    Scenario(
+        "tcp-timeout",
+        "a UE dials in, and nobody answers the MRFP's SYN; the MRFC ends the call",
+        "TS 23.333 clause 6.2.20.1",
+        participants=1,
+        behaviours=frozenset({Behaviour.IGNORES_TCP}),
+    ),
+    Scenario(
+        "e2e-timeout",
+        "the same over TLS-PSK",
+        "TS 23.333 clause 6.2.19.2.1",
+        participants=1,
+        secured=True,
+        behaviours=frozenset({Behaviour.IGNORES_TCP}),
+    ),
+    Scenario(
+        "e2e-wrong-psk",
+        "a UE has another Pre-Shared Key than it agreed on; the MRFC ends the call",
+        "TS 23.333 clause 6.2.19.2.1",
+        participants=1,
+        secured=True,
+        behaviours=frozenset({Behaviour.WRONG_KEY}),
+    ),
+    Scenario(
+        "e2e-wrong-ticket",
+        "a UE spoils its ticket, which the KMS does not resolve then: 488",
+        "TS 23.333 clause 6.2.19.2.1",
+        participants=1,
+        secured=True,
+        behaviours=frozenset({Behaviour.SPOILS_TICKET}),
+    ),
+    Scenario(
+        "e2e-foreign-ticket",
+        "a UE dials in with a ticket for another conference: 488",
+        "TS 23.333 clause 6.2.19.2.1",
+        participants=1,
+        secured=True,
+        behaviours=frozenset({Behaviour.FOREIGN_TICKET}),
+    ),
+    Scenario(
+        "e2e-expired-ticket",
+        "a UE dials in with a ticket that expired yesterday: 488",
+        "TS 23.333 clause 6.2.19.2.1",
+        participants=1,
+        secured=True,
+        behaviours=frozenset({Behaviour.EXPIRED_TICKET}),
+    ),
+    Scenario(
+        "e2e-replay",
+        "a UE dials in with the TRANSFER_INIT of another one: 488",
+        "TS 23.333 clause 6.2.19.2.1",
+        secured=True,
+        behaviours=frozenset({Behaviour.REPLAYS}),
+        of_last=True,
+        hears=False,
     ),
 )
 "Beside these, `conference-N`."

@@ -16,6 +16,11 @@ from replay.ue.call import Call, CallState
 from replay.ue.config import Behaviour
 from replay.ue.ways import Ways
 
+OWN_TICKET = 4
+"The mode of a ticket that the initiator makes, and the responder opens (RFC 6043 section 4.1.1)."
+AGE_OF_EXPIRED = 2 * 86400
+"s since an expired ticket was made; it was good for a day."
+
 
 class Calling:
     """Calls that we begin."""
@@ -32,13 +37,13 @@ class Calling:
         if not secured or "DIN-1a" in ways.config.faults:
             self._invite(call, "", now)
             return call
+        if Behaviour.REPLAYS in ways.config.behaviours:
+            self._invite(call, ways.config.overheard, now)
+            return call
         try:
-            config = ways.config
-            chance = not_by_chance if "MRFP-TLS-2" in config.faults else ways.chance
-            call.keying = Initiator(
-                config.party, bare_uri(config.uri), bare_uri(conference), mode=config.mode, chance=chance
-            )
-            question = call.keying.request(ways.unix(now))
+            call.keying = self._initiator(conference)
+            expired = Behaviour.EXPIRED_TICKET in ways.config.behaviours
+            question = call.keying.request(ways.unix(now) - (AGE_OF_EXPIRED if expired else 0))
         except KeyingRefused as refusal:
             self._refused(call, str(refusal))
             return call
@@ -49,6 +54,15 @@ class Calling:
         else:
             ways.kms.ask(TICKET_REQUEST, question, call, now)
         return call
+
+    def _initiator(self, conference: str) -> Initiator:
+        config, behaviours = self.ways.config, self.ways.config.behaviours
+        responder = bare_uri(conference)
+        if Behaviour.FOREIGN_TICKET in behaviours:
+            responder = responder.replace("sip:", "sip:not-", 1)
+        mode = OWN_TICKET if Behaviour.EXPIRED_TICKET in behaviours else config.mode
+        chance = not_by_chance if "MRFP-TLS-2" in config.faults else self.ways.chance
+        return Initiator(config.party, bare_uri(config.uri), responder, mode=mode, chance=chance)
 
     def kms(self, call: Call, outcome: KmsOutcome, now: float) -> None:
         """The KMS gave a ticket, or did not."""
@@ -71,6 +85,8 @@ class Calling:
     def _transfer_init(self, call: Call, now: float) -> str:
         faults = self.ways.config.faults
         assert isinstance(call.keying, Initiator)
+        if Behaviour.SPOILS_TICKET in self.ways.config.behaviours:
+            call.keying.spoil_ticket()
         message = call.keying.transfer_init(
             self.ways.unix(now),
             crypto_sessions=2 if "DIN-1b" in faults else 1,
@@ -170,7 +186,8 @@ class Calling:
         if faults & {"DIN-1a", "DIN-9"}:
             self.ways.give_key(call, unagreed(self.ways.config.uri), "unagreed")
             return
-        assert isinstance(keying, Initiator)
+        if not isinstance(keying, Initiator):
+            raise KeyingRefused("the key of what was overheard is not known")
         if not key_mgmt:
             raise KeyingRefused("the answer has no TRANSFER_RESP")
         tek = keying.finish(decode_base64(key_mgmt), unchecked="DIN-10b" in faults or "DIN-3a" in faults)

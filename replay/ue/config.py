@@ -20,9 +20,14 @@ class Behaviour(Enum):
     DECLINES = "refuses calls with 603"
     RINGS_FOREVER = "never answers a call"
     REFUSES_TCP = "does not listen where it says that it does"
+    IGNORES_TCP = "leaves who connects to it without an answer"
     WRONG_KEY = "secures TLS with another key"
     NEVER_ACKNOWLEDGES = "sends no ACK to a 2xx"
     SAYS_NOTHING = "opens its connection and sends no MSRP"
+    SPOILS_TICKET = "dials in with a ticket whose MAC does not fit"
+    FOREIGN_TICKET = "dials in with a ticket for another conference"
+    EXPIRED_TICKET = "dials in with a ticket of its own that has expired"
+    REPLAYS = "dials in with the TRANSFER_INIT of somebody else"
     LEAVES_MSRP = "leaves it to another program to open its connection"
 
 
@@ -70,6 +75,8 @@ class UeConfig:
     t1: float = T1
     clock: float = 0.0
     "Seconds since 1970 when `now` is 0."
+    overheard: str = field(default="", repr=False)
+    "For `REPLAYS`: the key management data of somebody else's offer."
     behaviours: frozenset[Behaviour] = frozenset()
     faults: frozenset[str] = frozenset()
     "Rows of `FAULTS` to break."

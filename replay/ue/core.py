@@ -95,7 +95,8 @@ class Ue:
         """Listen for SIP and MSRP, and begin with the script."""
         wishes: list[Wish] = [*self.ways.sip.start()]
         if Behaviour.REFUSES_TCP not in self.config.behaviours:
-            wishes += [Listen(end) for end in self.ways.msrp_ends()]
+            deaf = Behaviour.IGNORES_TCP in self.config.behaviours
+            wishes += [Listen(end, deaf) for end in self.ways.msrp_ends()]
         self._go_on(now)
         return wishes + self._wishes(now)
 

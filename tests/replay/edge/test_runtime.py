@@ -260,6 +260,7 @@ def test_a_capture_of_everything_reads_well(tmp_path: Path) -> None:
     clock = iter(range(10**18, 10**18 + 10**9, 1000))
     recorder = Recorder(out, lambda: next(clock))
     recorder.datagram(ONE, OTHER, b"x" * 4000)
+    recorder.trying(ONE, OTHER)
     recorder.refused(ONE, OTHER)
     recorder.connected(ONE, OTHER)
     recorder.octets(OTHER, ONE, b"y" * 3000)
