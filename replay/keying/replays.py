@@ -1,4 +1,8 @@
-"""TRANSFER_INIT messages that were seen before (RFC 6043 section 5.3, RFC 3830 section 5.4)."""
+"""MIKEY messages that were seen before (RFC 6043 section 5.3, RFC 3830 section 5.4).
+
+Only authentic messages are kept in mind, else anybody could have the old ones forgotten: a message is taken note of
+when it comes, so that a second one beside it is refused, and forgotten when it turns out to be good for nothing.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +28,16 @@ class Replays:
             if self._seen[oldest] > now and len(self._seen) < MAX_REMEMBERED:
                 break
             del self._seen[oldest]
-        digest = hashlib.sha256(octets).digest()
+        digest = _digest(octets)
         if digest in self._seen:
             return False
         self._seen[digest] = now + self.keep_for
         return True
+
+    def forget(self, octets: bytes) -> None:
+        """Nothing came of a message: its MAC does not fit, or nobody could tell."""
+        self._seen.pop(_digest(octets), None)
+
+
+def _digest(octets: bytes) -> bytes:
+    return hashlib.sha256(octets).digest()

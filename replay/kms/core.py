@@ -13,6 +13,7 @@ from dissectors.http import HttpMessage
 from dissectors.mikey import decode_mikey, encode_mikey
 from replay.events import Event, Wish
 from replay.http_place import Answer, HttpPlace
+from replay.keying.replays import Replays
 from replay.kms.exchanges import Draw, answer
 from replay.kms.users import KmsConfig
 
@@ -28,6 +29,7 @@ class Kms:
         self._config = config
         self._clock = clock
         self._draw = draw
+        self._replays = Replays(2.0 * config.clock_skew)
         self._place = HttpPlace(config.local, self._answer)
 
     def start(self, now: float) -> Sequence[Wish]:
@@ -51,5 +53,6 @@ class Kms:
             message = decode_mikey(request.body)
         except DecodeError as error:
             return 400, "Bad Request", "", b"", f"refused: {error.why}"
-        made = answer(self._config, message, self._clock(), self._draw)
+        now = self._clock()
+        made = answer(self._config, message, now, self._draw, lambda: self._replays.is_new(request.body, now / 1e9))
         return 200, "OK", MEDIA_TYPE, encode_mikey(made.message), made.note

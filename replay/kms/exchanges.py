@@ -43,6 +43,8 @@ from replay.kms.users import KmsConfig, KmsUser
 
 Draw = Callable[[int], bytes]
 """So many random octets."""
+IsNew = Callable[[], bool]
+"""Takes note of the request at hand; False when it was seen before."""
 
 MPK_SPI, TGK_SPI = b"\0\0\0\1", b"\0\0\0\2"
 KEY_OCTETS = 16
@@ -56,13 +58,16 @@ class Answer:
     note: str
 
 
-def answer(config: KmsConfig, request: MikeyMessage, now: int, draw: Draw) -> Answer:
-    """The response to a request; `now` is the time in ns since 1970 UTC."""
+def answer(config: KmsConfig, request: MikeyMessage, now: int, draw: Draw, is_new: IsNew = lambda: True) -> Answer:
+    """The response to a request; `now` is the time in ns since 1970 UTC.
+
+    `is_new` is asked once the request has proved to be of who it says (RFC 3830 section 5.4).
+    """
     timestamp = Timestamp(TsType.NTP_UTC, ntp_utc(now))
     if request.data_type == DataType.REQUEST_INIT_PSK:
-        return _request(config, request, timestamp, now, draw)
+        return _request(config, request, timestamp, now, draw, is_new)
     if request.data_type == DataType.RESOLVE_INIT_PSK:
-        return _resolve(config, request, timestamp, now, draw)
+        return _resolve(config, request, timestamp, now, draw, is_new)
     return _refused(request, ErrorNo.UNSUPPORTED_MESSAGE_TYPE, timestamp, "unsupported message")
 
 
@@ -87,7 +92,17 @@ def _authenticated(
     return user if fits else None
 
 
-def _request(config: KmsConfig, request: MikeyMessage, timestamp: Timestamp, now: int, draw: Draw) -> Answer:
+def _stale(config: KmsConfig, request: MikeyMessage, now: int, is_new: IsNew) -> str:
+    """Why an authentic request is not answered all the same; or empty."""
+    sent = request.timestamp.unix_nanoseconds if request.timestamp is not None else None
+    if sent is not None and abs(sent - now) > config.clock_skew * 10**9:
+        return "its time is not ours"
+    return "" if is_new() else "it was seen before"
+
+
+def _request(
+    config: KmsConfig, request: MikeyMessage, timestamp: Timestamp, now: int, draw: Draw, is_new: IsNew
+) -> Answer:
     wanted = request.first(Tp)
     try:
         policy = decode_policy(wanted) if wanted is not None else TicketPolicy()
@@ -99,6 +114,8 @@ def _request(config: KmsConfig, request: MikeyMessage, timestamp: Timestamp, now
     )
     if user is None:
         return _refused(request, ErrorNo.AUTH_FAILURE, timestamp, "the requester is not known, or its MAC does not fit")
+    if stale := _stale(config, request, now, is_new):
+        return _refused(request, ErrorNo.INVALID_TS, timestamp, stale)
     if not user.may_request or not policy.responders:
         return _refused(request, ErrorNo.INVALID_TPPAR, timestamp, "by policy")
     responder = config.user(policy.responders[0].data)
@@ -145,7 +162,9 @@ def _granted(wanted: TicketFlags, usual: TicketFlags) -> TicketFlags:
     return replace(usual, prf=wanted.prf, j=wanted.j)
 
 
-def _resolve(config: KmsConfig, request: MikeyMessage, timestamp: Timestamp, now: int, draw: Draw) -> Answer:
+def _resolve(
+    config: KmsConfig, request: MikeyMessage, timestamp: Timestamp, now: int, draw: Draw, is_new: IsNew
+) -> Answer:
     ticket = request.ticket
     if ticket is None:
         return _refused(request, ErrorNo.INVALID_TICKET, timestamp, "no ticket")
@@ -157,6 +176,8 @@ def _resolve(config: KmsConfig, request: MikeyMessage, timestamp: Timestamp, now
     user = _authenticated(config, request, IdRole.RESPONDER, RandRole.RESPONDER, first)
     if user is None:
         return _refused(request, ErrorNo.AUTH_FAILURE, timestamp, "the responder is not known, or its MAC does not fit")
+    if stale := _stale(config, request, now, is_new):
+        return _refused(request, ErrorNo.INVALID_TS, timestamp, stale)
     allowed = {each.data for each in policy.responders}
     if not user.may_resolve or user.identity.encode() not in allowed:
         return _refused(request, ErrorNo.INVALID_TICKET, timestamp, "by policy")

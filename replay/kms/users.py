@@ -34,6 +34,8 @@ class KmsConfig:
     "The KMS's own ticket key, for mode 1."
     lifetime: int = 86400
     "s for which tickets are valid."
+    clock_skew: int = 300
+    "s by which the clock of who asks may differ."
     faults: frozenset[str] = frozenset()
     "Rows of `FAULTS` to break."
 

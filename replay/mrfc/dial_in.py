@@ -80,7 +80,7 @@ class DialIn:
             responder = Responder(party, leg.conference.uri, octets, now=unix, chance=chance)
             if not focus.replays.is_new(octets, now):
                 raise KeyingRefused("this TRANSFER_INIT was seen before")
-            leg.keying = responder
+            leg.keying, leg.transfer_init = responder, octets
             question = responder.request(unix, spoilt="DIN-3b" in config.faults)
         except DecodeError:
             self._refuse_keys(leg, "unreadable key management data", now)
@@ -110,6 +110,7 @@ class DialIn:
     def unresolved(self, leg: Leg, why: str, now: float) -> None:
         """The KMS did not answer: whether the ticket is good is not known."""
         if leg.state is State.KEYING:
+            self.focus.replays.forget(leg.transfer_init)
             self.focus.end(leg, Cause(503, "Service Unavailable", f"KMS: {why}", retry_after=30), now)
 
     def _keyed(self, leg: Leg, now: float) -> None:
@@ -129,6 +130,8 @@ class DialIn:
 
     def _refuse_keys(self, leg: Leg, text: str, now: float) -> None:
         """RFC 4567 section 3.1: a key management that fails refuses the session."""
+        if leg.transfer_init:
+            self.focus.replays.forget(leg.transfer_init)
         self.focus.end(leg, Cause(488, NOT_ACCEPTABLE, text, 399), now)
 
     # ------------------------------------------------------------------ the termination

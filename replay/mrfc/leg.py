@@ -96,6 +96,8 @@ class Leg:
     remote: MsrpMedia | None = None
     local: MsrpMedia | None = None
     keying: Initiator | Responder | None = field(default=None, repr=False)
+    transfer_init: bytes = field(default=b"", repr=False)
+    "As it came, unless it was seen before."
     transfer_resp: str = field(default="", repr=False)
     psk: bytes = field(default=b"", repr=False)
 

@@ -11,6 +11,7 @@ from replay.keying.kms_client import TICKET_RESOLVE
 from replay.keying.party import spoil_mac, unagreed
 from replay.negotiation import Refusal, answer_setup, read_offer, remote_end, write_answer
 from replay.sip import Dialog, Hop, ServerKey, bare_uri
+from replay.sip.dialog import Headers
 from replay.ue.call import Call, CallState
 from replay.ue.config import Behaviour
 from replay.ue.ways import Ways
@@ -64,19 +65,25 @@ class Answering:
             self._keyed(call, now)
             return
         if not call.remote.key_mgmt:
-            self.refuse(call, 488, "Not Acceptable Here", now)
+            self._refuse_keys(call, "TCP/TLS/MSRP needs a=key-mgmt with a TRANSFER_INIT", now)
             return
         try:
             octets = decode_base64(call.remote.key_mgmt)
-            call.keying = Responder(config.party, bare_uri(config.uri), octets, now=ways.unix(now), chance=ways.chance)
-            question = call.keying.request(ways.unix(now), spoilt="DOUT-7" in config.faults)
-        except (DecodeError, KeyingRefused):
-            self.refuse(call, 488, "Not Acceptable Here", now)
+            responder = Responder(config.party, bare_uri(config.uri), octets, now=ways.unix(now), chance=ways.chance)
+            if not ways.replays.is_new(octets, now):
+                raise KeyingRefused("this TRANSFER_INIT was seen before")
+            call.keying, call.transfer_init = responder, octets
+            question = responder.request(ways.unix(now), spoilt="DOUT-7" in config.faults)
+        except DecodeError:
+            self._refuse_keys(call, "unreadable key management data", now)
+            return
+        except KeyingRefused as refusal:
+            self._refuse_keys(call, str(refusal), now)
             return
         if question is None:
             self._keyed(call, now)
         elif ways.kms is None:
-            self.refuse(call, 488, "Not Acceptable Here", now)
+            self._refuse_keys(call, "no KMS to resolve the ticket", now)
         else:
             ways.kms.ask(TICKET_RESOLVE, question, call, now)
 
@@ -87,13 +94,16 @@ class Answering:
         if call.state is not CallState.KEYING:
             return
         if not isinstance(outcome, KmsAnswered):
-            self.refuse(call, 503, "Service Unavailable", now)
+            self.ways.replays.forget(call.transfer_init)
+            call.ended_by = f"KMS: {outcome.why}"
+            headers = [("Reason", f'SIP;cause=503;text="{call.ended_by}"'), ("Retry-After", "30")]
+            self.refuse(call, 503, "Service Unavailable", now, headers)
             return
         try:
             responder.take_resolution(outcome.octets)
-        except KeyingRefused:
+        except KeyingRefused as refusal:
             if "DOUT-7" not in self.ways.config.faults or not responder.open_ticket():
-                self.refuse(call, 488, "Not Acceptable Here", now)
+                self._refuse_keys(call, str(refusal), now)
                 return
         self._keyed(call, now)
 
@@ -134,8 +144,8 @@ class Answering:
         if call.secured:
             try:
                 key_mgmt = self._transfer_resp(call, now)
-            except KeyingRefused:
-                self.refuse(call, 488, "Not Acceptable Here", now)
+            except KeyingRefused as refusal:
+                self._refuse_keys(call, str(refusal), now)
                 return
         media = ways.media(call, setup if remote.setup and "CONN-6" not in faults else "", key_mgmt)
         offer, number, _ = read_offer(invite.sdp())
@@ -181,10 +191,18 @@ class Answering:
             ways = self.ways
             connection.open(ways.next_connection(), (ways.own_address, 0), remote_end(remote))
 
-    def refuse(self, call: Call, status: int, phrase: str, now: float) -> None:
+    def _refuse_keys(self, call: Call, why: str, now: float) -> None:
+        """RFC 4567 section 3.1: a key management that fails refuses the session."""
+        if call.transfer_init:
+            self.ways.replays.forget(call.transfer_init)
+        call.ended_by = why
+        warning = ("Warning", f'399 {self.ways.config.sip[0]} "{why}"')
+        self.refuse(call, 488, "Not Acceptable Here", now, [warning])
+
+    def refuse(self, call: Call, status: int, phrase: str, now: float, headers: Headers = ()) -> None:
         """A final response other than 2xx."""
         key = call.invite_key
         assert key is not None
         assert len(key) == 3
-        self.ways.sip.layer.respond(key, status, phrase, now, tag=call.tag)
+        self.ways.sip.layer.respond(key, status, phrase, now, tag=call.tag, headers=headers)
         call.state = CallState.OVER

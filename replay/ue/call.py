@@ -42,6 +42,8 @@ class Call:
     dialog: Dialog | None = None
     hop: Hop | None = None
     keying: Initiator | Responder | None = field(default=None, repr=False)
+    transfer_init: bytes = field(default=b"", repr=False)
+    "That we were offered, unless it was seen before."
     remote: MsrpMedia | None = None
     connection: MsrpConnection | None = None
     answer: bytes = b""

@@ -26,7 +26,7 @@ from replay.events import (
     SecureFailed,
     Wish,
 )
-from replay.keying import Chance, KmsClient, KmsOutcome
+from replay.keying import Chance, KmsClient, KmsOutcome, Replays
 from replay.sip import RequestIn, ResponseIn, SipAgent, SipEvent, SipLayer, TransactionFailed
 from replay.ue.answering import Answering
 from replay.ue.call import Call, CallState
@@ -68,7 +68,8 @@ class Ue:
                 host=config.party.kms,
                 timeout=config.kms_timeout,
             )
-        self.ways = Ways(config, chance, sip, kms, Agenda(f"{config.name} ue"), lambda: next(numbers))
+        replays = Replays(2 * config.party.clock_skew)
+        self.ways = Ways(config, chance, sip, kms, Agenda(f"{config.name} ue"), lambda: next(numbers), replays)
         self.calling = Calling(self.ways)
         self.answering = Answering(self.ways)
         self.talk = Talk(self.ways, self.tally)
@@ -245,6 +246,8 @@ class Ue:
                 layer.respond(key, 486, "Busy Here", now, tag=self.ways.tag())
             else:
                 self.call = self.answering.invited(key, message, event.hop, now)
+                if self.call is not None and self.call.state is CallState.OVER:
+                    self.ending.over(self.call, "refused")
         elif message.method == "CANCEL":
             self._cancel(key[:2], key, now)
         elif message.method == "OPTIONS":

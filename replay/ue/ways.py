@@ -9,7 +9,7 @@ from dissectors.sdp import Origin
 from dissectors.sip import SipMessage, build_request
 from replay.agenda import Agenda
 from replay.events import Endpoint, Wish
-from replay.keying import Chance, KmsClient
+from replay.keying import Chance, KmsClient, Replays
 from replay.negotiation import MsrpMedia
 from replay.negotiation.media import CPIM, PLAIN, SECURED
 from replay.sip import ClientKey, SipAgent
@@ -29,6 +29,8 @@ class Ways:
     kms: KmsClient | None
     agenda: Agenda
     next_connection: Callable[[], int]
+    replays: Replays
+    "Of TRANSFER_INIT messages that we answered."
     wishes: list[Wish] = field(default_factory=list)
     early: int | None = None
     "A connection that came before there was a call (row GEN-2)."

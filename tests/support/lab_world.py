@@ -38,6 +38,7 @@ from replay.events import (
     Wish,
 )
 
+CONNECT_TIMEOUT = 10.0
 DELAY = 0.001
 "s from a wish to the event at the other side."
 
@@ -84,6 +85,7 @@ class World:
         self.cores: dict[str, Core] = {}
         self._udp: dict[Endpoint, str] = {}
         self._listening: dict[Endpoint, str] = {}
+        self._deaf: dict[Endpoint, str] = {}
         self._ends: dict[tuple[str, int], _End] = {}
         self._queue: list[tuple[float, int, str, object]] = []
         self._order = count()
@@ -163,7 +165,7 @@ class World:
         elif isinstance(wish, StopTimer):
             self._timers.pop((name, wish.timer), None)
         elif isinstance(wish, Listen):
-            self._listening[wish.local] = name
+            (self._deaf if wish.deaf else self._listening)[wish.local] = name
         elif isinstance(wish, Unlisten):
             self._listening.pop(wish.local, None)
         elif isinstance(wish, Connect):
@@ -186,6 +188,9 @@ class World:
     def _connect(self, name: str, wish: Connect) -> None:
         owner = self._listening.get(wish.peer)
         self.connects.append((self.now, name, owner or ""))
+        if wish.peer in self._deaf:
+            self._tell(name, ConnectFailed(wish.connection, "timeout"), CONNECT_TIMEOUT)
+            return
         if owner is None:
             self._tell(name, ConnectFailed(wish.connection, "refused"))
             return

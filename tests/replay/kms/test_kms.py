@@ -94,13 +94,13 @@ def transfer(asked: MikeyMessage, given: MikeyMessage) -> MikeyMessage:
     )
 
 
-def resolve(init: MikeyMessage, *, psk: bytes | None = None) -> MikeyMessage:
+def resolve(init: MikeyMessage, *, psk: bytes | None = None, at: int = NOW) -> MikeyMessage:
     assert init.ticket is not None
     return build_resolve_init_psk(
         init.ticket,
         psk=psk or FOCUS.psk,
         csb_id=0x05060708,
-        timestamp=STAMP,
+        timestamp=Timestamp(TsType.NTP_UTC, ntp_utc(at)),
         rand_r=bytes(range(32, 48)),
         id_r=idr(IdRole.RESPONDER, IdType.URI, FOCUS.identity),
         id_kms=idr(IdRole.KMS, IdType.URI, CONFIG.identity),
@@ -203,8 +203,19 @@ def test_requests_that_are_refused(config: KmsConfig, made: MikeyMessage, number
 def test_tickets_that_are_not_resolved(config: KmsConfig, later: int, psk: bytes | None, number: ErrorNo) -> None:
     asked = request()
     init = transfer(asked, answer(CONFIG, asked, NOW, drawing()).message)
-    refused = answer(config, resolve(init, psk=psk), NOW + later, drawing())
+    refused = answer(config, resolve(init, psk=psk, at=NOW + later), NOW + later, drawing())
     assert [each.error_no for each in refused.message.all(Err)] == [number]
+
+
+@pytest.mark.parametrize("minutes", [-6, 6])
+def test_requests_of_another_time(minutes: int) -> None:
+    """Authentic, and more than five minutes off (RFC 3830 section 5.4): Error with invalid TS."""
+    asked = request()
+    init = transfer(asked, answer(CONFIG, asked, NOW, drawing()).message)
+    for made in (asked, resolve(init)):
+        refused = answer(CONFIG, made, NOW + minutes * 60 * 10**9, drawing())
+        assert refused.note == "refused: its time is not ours"
+        assert [each.error_no for each in refused.message.all(Err)] == [ErrorNo.INVALID_TS]
 
 
 def kms() -> Kms:
@@ -273,3 +284,19 @@ def test_the_users_file() -> None:
     ):
         with pytest.raises(ValueError, match=why):
             read_config(wrong, ("127.0.0.1", 80))
+
+
+def test_a_request_is_answered_once() -> None:
+    """RFC 3830 section 5.4; what is not authentic is not even kept in mind."""
+    core = kms()
+    core.receive(Accepted(-1, CONFIG.local, ("198.51.100.7", 50000)), 0.0)
+
+    def note(made: MikeyMessage, now: float) -> str:
+        wishes = core.receive(Received(-1, post(encode_mikey(made))), now)
+        return next(wish.what for wish in wishes if isinstance(wish, Note))
+
+    asked, forged = request(), request(psk=b"not her key, no.")
+    for _ in range(2):
+        assert note(forged, 1.0) == "refused: the requester is not known, or its MAC does not fit"
+    assert note(asked, 1.0) == "ticket of mode 1 issued"
+    assert note(asked, 2.0) == "refused: it was seen before"
