@@ -173,7 +173,8 @@ class LabProcesses:
         return made
 
     def _run(self, *arguments: str) -> LabProcess:
-        made = LabProcess(*arguments, "--config", self.config, "--keys", self.keys)
+        name, *others = arguments
+        made = LabProcess(name, "--config", self.config, "--keys", self.keys, *others)
         self._stack.callback(made.close)
         return made
 

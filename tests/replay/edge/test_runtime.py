@@ -188,6 +188,28 @@ def test_a_refused_connection() -> None:
     assert one.told == [ConnectFailed(1, "refused")]
 
 
+def test_a_place_that_is_deaf_answers_no_syn() -> None:
+    """Nobody gets in or is refused; the time for a connection is bounded, and the recording shows the SYNs."""
+    one, other = Scripted("one", [Connect(1, (ONE[0], 0), OTHER)]), Scripted("other", [Listen(OTHER, deaf=True)])
+    out = io.BytesIO()
+
+    async def work() -> None:
+        runtimes = [
+            Runtime(core, plan=PLAN, recorder=Recorder(out, time.time_ns), connect_timeout=1.2) for core in (other, one)
+        ]
+        for runtime in runtimes:
+            await runtime.start()
+        while not one.told:
+            await asyncio.sleep(0.01)
+        for runtime in runtimes:
+            await runtime.stop()
+
+    asyncio.run(work())
+    assert one.told == [ConnectFailed(1, "timeout")]
+    assert other.told == []
+    assert out.getvalue().count(b"\x50\x02\xff\xff") == 2  # SYN alone, at 0 and 1 s
+
+
 @pytest.mark.parametrize("connecting_is_client", [True, False])
 @pytest.mark.parametrize("held", [True, False])
 def test_tls_psk_whatever_the_tcp_role(connecting_is_client: bool, held: bool, tmp_path: Path) -> None:
