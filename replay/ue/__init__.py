@@ -17,11 +17,13 @@ from replay.ue.script import (
     Step,
     Subscribe,
 )
+from replay.ue.talk import Answer, Spoken
 
 __all__ = [
     "FAULTS",
     "LEFT_TO_OTHERS",
     "Action",
+    "Answer",
     "Behaviour",
     "Content",
     "DialIn",
@@ -32,6 +34,7 @@ __all__ = [
     "Say",
     "SendContent",
     "SetNickname",
+    "Spoken",
     "Step",
     "Subscribe",
     "Ue",

@@ -56,6 +56,8 @@ class UeConfig:
     "Take TCP for all SIP."
     setup: str = "active"
     "What it answers to an offer of a=setup:actpass."
+    goes_by_nickname: bool = False
+    "Messages name us by our nickname, once we have one, so that others learn whose it is (RFC 3862 section 3.3)."
     cema: bool = True
     chatroom: tuple[str, ...] | None = None
     "What it says of chat rooms (RFC 7701 section 8); without `private-messages` it takes none. None: says nothing."

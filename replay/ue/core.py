@@ -148,6 +148,12 @@ class Ue:
         self._do(action, now)
         return self._wishes(now)
 
+    def do_next(self, step: Step, now: float) -> Sequence[Wish]:
+        """Do something once its time comes, after all that the script has."""
+        self._runner.add(step)
+        self._go_on(now)
+        return self._wishes(now)
+
     def _do(self, action: Action, now: float) -> None:
         call = self.call
         if isinstance(action, DialInAction):
@@ -353,5 +359,6 @@ class Ue:
                 self.talk.keep(each)
             elif isinstance(each, Settled):
                 tally.settled[each.message_id] = each.status
+                self.talk.answered(each)
             elif isinstance(each, ReportHeard):
                 tally.reports[each.message_id] = each.status

@@ -135,7 +135,8 @@ class MsrpSession:
 
     def set_nickname(self, nickname: str, now: float) -> str:
         """Ask for a nickname (RFC 7701 section 7.1); returns the name under which its answer comes."""
-        return self._request("NICKNAME", now, "", None, [("Use-Nickname", f'"{nickname}"')])
+        quoted = nickname.replace("\\", "\\\\").replace('"', '\\"')
+        return self._request("NICKNAME", now, "", None, [("Use-Nickname", f'"{quoted}"')])
 
     def pump(self, now: float) -> None:
         """Send what there is room for."""

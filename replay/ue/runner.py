@@ -27,6 +27,10 @@ class Runner:
         """Is everything done?"""
         return self._next >= len(self.script)
 
+    def add(self, step: Step) -> None:
+        """One thing more to do, after all others."""
+        self.script += (step,)
+
     def take(self, now: float, may_begin: Callable[[Step], bool]) -> Step | None:
         """The next step, if it is time for it."""
         if self.over:

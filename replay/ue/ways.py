@@ -54,9 +54,9 @@ class Ways:
         transport = ";transport=tcp" if self.config.sip_tcp else ""
         return "Contact", f"<sip:{user}@{host}:{port}{transport}>"
 
-    def named(self) -> str:
-        """Our name-addr."""
-        name = self.config.display_name
+    def named(self, name: str = "") -> str:
+        """Our name-addr, by this name or our own."""
+        name = (name or self.config.display_name).replace("\\", "\\\\").replace('"', '\\"')
         return f'"{name}" <{self.config.uri}>' if name else f"<{self.config.uri}>"
 
     # ------------------------------------------------------------------ MSRP

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from replay.lab.config import LabConfig
     from replay.lab.functions import Function
     from replay.lab.keys import LabKeys
+    from replay.lab.lab import Lab
 
 NEEDS_KEYS = "Without --keys the lab knows no keys that others have; write some with `mrfscope lab up --keys-out`."
 
@@ -63,6 +64,7 @@ def _mrfp(config: LabConfig, keys: LabKeys) -> Function:
 @click.option("--say", "texts", multiple=True, metavar="TEXT", help="Say this; can be repeated.")
 @click.option("--send", "file", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Send this file.")
 @click.option("--hear", default=0, metavar="N", help="Leave once so many messages were heard.")
+@click.option("--interactive", is_flag=True, help="Say what is typed, line by line, and show what others say.")
 @click.option("--stay", default=0.0, metavar="SECONDS", help="Stay so long before leaving.")
 @log_options
 def ue(
@@ -74,6 +76,7 @@ def ue(
     texts: tuple[str, ...],
     file: str | None,
     hear: int,
+    interactive: bool,
     stay: float,
     metrics_at: Endpoint | None,
     log_json: bool,
@@ -82,12 +85,18 @@ def ue(
 ) -> int:
     """A participant: it joins, says and sends what it is told to, leaves, and says how it went.
 
+    With --interactive, a line typed is a message to all; /nick NAME, /to NICK TEXT, /file PATH, /quit. The end of the
+    input leaves.
+
     Exit codes: 0 it joined, and all that it said was answered by 200; 1 it did not; 2 wrong usage.
     """
+    import asyncio
+    import sys
     from pathlib import Path
 
     from analyzer.cli.main import complain
     from replay.lab.functions import make_ue
+    from replay.lab.interactive import HELP, Prompt, converse, welcome
     from replay.lab.serve import serve
     from replay.ue import Action, DialIn, Leave, Octets, Refer, Say, SendContent, Step, Ue
 
@@ -101,31 +110,53 @@ def ue(
     script = [Step(do=DialIn(f"sip:{dial}@{config.domain}", secured))] if dial else []
     script += [Step(do=Refer(called))] if called else []
     script += [Step(do=each) for each in does]
-    script.append(Step(do=Leave(), after=stay, heard=hear, settled=True))
+    if not interactive:
+        script.append(Step(do=Leave(), after=stay, heard=hear, settled=True))
+    elif hear or stay:
+        raise click.UsageError("--hear and --stay say when it leaves; with --interactive you do")
     made: list[Ue] = []
+    over = False
 
     def make() -> list[Function]:
-        function = make_ue(config, keys, uri, config.ue_sip, script)
+        function = make_ue(config, keys, uri, config.ue_sip, script, goes_by_nickname=interactive)
         assert isinstance(function.core, Ue)
         made.append(function.core)
         return [function]
 
+    async def beside(lab: Lab) -> None:
+        nonlocal over
+        prompt = Prompt(f"sip:{dial or config.rooms[0]}@{config.domain}", click.echo)
+        greeting = asyncio.create_task(welcome(lab, made[0], prompt))
+        await converse(lab, made[0], prompt, sys.stdin.fileno())
+        over = True
+        await greeting
+
+    def ended() -> bool:
+        if not made:
+            return False
+        if interactive:
+            return made[0].is_out or (over and made[0].call is None)
+        return made[0].done or made[0].is_out
+
+    if interactive:
+        click.echo(f"* {HELP}")
     serve(
         config,
         make,
-        make_log(log_json, quiet),
+        make_log(log_json, quiet or (interactive and not log_json)),
         metrics=make_metrics(metrics_at, config.beyond_loopback),
-        until=lambda: bool(made) and (made[0].done or made[0].is_out),
+        until=ended,
+        beside=beside if interactive else None,
     )
     played = made[0]
     failed = [status for status in played.tally.settled.values() if status != 200]
-    ended = played.call.ended_by if played.call is not None else "was not called"
+    why = played.call.ended_by if played.call is not None else "was not called"
     answered = len(played.tally.settled) - len(failed)
     line = (
         f"ue: heard {played.tally.heard} messages, {answered} of {answered + len(failed)} requests of its own went well"
     )
-    line += "; left" if ended == "left" else f"; out: {ended}"
-    if ended != "left" or failed:
+    line += "; left" if why == "left" else f"; out: {why}"
+    if why != "left" or failed:
         complain(line)
         return 1
     click.echo(line)
