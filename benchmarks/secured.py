@@ -21,7 +21,7 @@ from benchmarks.run import DATA
 from samples import build, pcapng
 from samples.builder import Packet
 
-SAMPLE = Path(build.__file__).resolve().parent / "e2e-dial-out"
+SAMPLE = build.DRAWN / "e2e-dial-out"
 APART = 20_000_000
 "ns from the begin of one session to that of the next."
 MESSAGES = 20
