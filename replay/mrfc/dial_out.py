@@ -29,7 +29,7 @@ Progress = Callable[[int, str, float], None]
 "Told status and phrase of what comes to our INVITE, and the time; for whoever asked by REFER."
 STALE_PORT = 7394
 "Where the lab's UEs take MSRP."
-TOO_EARLY = 0.05
+TOO_EARLY = 0.2
 "s that a connection is there before the INVITE that it should follow (row GEN-2)."
 
 

@@ -43,7 +43,7 @@ from replay.ue.script import DialIn as DialInAction
 from replay.ue.talk import Talk
 from replay.ue.ways import Ways
 
-LATE = 1.2
+LATE = 1.1
 "s from TCP to TLS in the row TLS-4."
 
 

@@ -9,7 +9,7 @@ FAULTS: dict[str, str] = {
     "CONN-6": "answers without a=setup, and opens the TCP connection all the same",
     "NAT-1": "opens its connection from another address than it signals, as from behind a NAT",
     "TRANS-1": "takes an answer of SCTP/TLS/MSRP",
-    "TLS-4": "starts TLS 1.2 s after TCP is up",
+    "TLS-4": "starts TLS 1.1 s after TCP is up",
     "TLS-5": "closes TCP without close_notify, if it is the first to do so",
     "MRFP-TLS-2": "takes the same RANDRi as all others",
     "TCP-1": "offers a=setup:passive",
