@@ -42,6 +42,7 @@ class LabConfig:
     h248_timeout: float = 25.0
     h248_retry: float = 5.0
     orphans: float = 60.0
+    unconnected: float = 30.0
     connect_timeout: float = 10.0
     kms_timeout: float = 5.0
     sip_t1: float = 0.5
@@ -185,6 +186,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "h248_timeout": _seconds,
     "h248_retry": _seconds,
     "orphans": _seconds_or_never,
+    "unconnected": _seconds_or_never,
     "connect_timeout": _seconds,
     "kms_timeout": _seconds,
     "sip_t1": _seconds,

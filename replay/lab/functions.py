@@ -116,6 +116,7 @@ def make_mrfp(config: LabConfig, *, faults: frozenset[str] = frozenset(), world:
         retry=config.h248_retry,
         inactivity=config.inactivity,
         orphans=config.orphans,
+        unconnected=config.unconnected,
         epoch=world.unix_at_zero,
         random=world.chance,
         **more,

@@ -31,6 +31,7 @@ SHOWN = LabConfig(
     ue_sip=("198.51.100.7", 5060),
     audit_interval=0.0,
     inactivity=0.0,
+    unconnected=0.0,
     connect_timeout=6.5,
 )
 """Addresses for documentation (RFC 5737): nobody has them, and recordings with them can be shown around. Nobody asks

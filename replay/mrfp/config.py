@@ -75,6 +75,9 @@ class MrfpConfig:
     "s until it tries again to reach a controller that did not answer, or refused."
     inactivity: float = 0.0
     "s without a word of the controller after which it is asked whether it is there (H.248.14); 0: never."
+    unconnected: float = 0.0
+    """s that a session may be without its connection, whoever is to open it, before the controller is told that there
+    is none; 0: for ever."""
     orphans: float = 0.0
     "s that contexts are kept once control is lost; 0: for ever."
     execution_time: float = 0.0

@@ -246,6 +246,7 @@ class Configuring:
             self.connections.connect(leg)
         elif not is_active:
             self.connections.listen(leg)
+        self.connections.expect(leg)
         self.connections.greet(leg)
 
 

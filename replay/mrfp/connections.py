@@ -114,6 +114,12 @@ class Connections:
         del self._sessions[leg.session_id]
         self._node.agenda.drop(("chunks", leg))
 
+    def expect(self, leg: Leg) -> None:
+        """The session is to have a connection soon, whoever opens it: a UE that died must not stay for ever."""
+        name, wait = ("alone", leg), self._node.config.unconnected
+        if wait and leg.remote is not None and leg.line is None and name not in self._node.agenda:
+            self._node.agenda.put(name, self._node.now + wait)
+
     def listen(self, leg: Leg) -> None:
         """Let the participant open the connection."""
         ends = self._legs[leg]
@@ -166,6 +172,7 @@ class Connections:
             lines.append(leg.line)
         for line in lines:
             self._let_go(line)
+        self._node.agenda.drop(("alone", leg))
 
     def greet(self, leg: Leg) -> None:
         """Send the first request of a connection that we opened, once its path is known."""
@@ -227,6 +234,9 @@ class Connections:
                 what.check_awaited()
             elif kind == "idle":
                 what.drop("idle")
+            elif kind == "alone" and what in self._legs and what.line is None:
+                self._node.note("msrp session without a connection", termination=what.name)
+                self._watcher.saw(what, "tcp", "failed", "timeout")
             elif kind == "chunks" and what in self._legs:
                 self._legs[what].inbound.expire()
 
@@ -338,6 +348,7 @@ class Connections:
         leg = line.place
         self._forget(line)
         if leg is not None and leg.line is None:
+            self._node.agenda.drop(("alone", leg))
             self._node.note("msrp connection failed", termination=leg.name, layer=layer, why=why)
             self._watcher.saw(leg, layer, "failed", why)
 
@@ -372,3 +383,5 @@ class Connections:
             if leg in self._legs:
                 self._legs[leg].inbound.end()
             leg.unbind()
+            if leg in self._legs:
+                self.expect(leg)

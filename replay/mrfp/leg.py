@@ -102,6 +102,7 @@ class Leg:
         """The session is on this connection from now on."""
         self.line = line
         line.leg = self
+        self.node.agenda.drop(("alone", self))
         if self.node.config.limits.idle:
             self.node.agenda.put(("idle", self), self.node.now + self.node.config.limits.idle)
         self.check_ready()

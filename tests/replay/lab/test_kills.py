@@ -125,6 +125,24 @@ def test_kill_9_of_the_mrfc_within_an_invite(tmp_path: Path) -> None:
         assert alice.ended() == out("no answer")
 
 
+# ------------------------------------------------------------------ a UE
+
+
+def test_kill_9_of_a_ue(tmp_path: Path) -> None:
+    """The MRFP tells that its session is without a connection; the MRFC gives the termination back; the rest stay."""
+    with LabProcesses(tmp_path, unconnected=3.0, sip_t1=0.06) as lab:
+        mrfc, mrfp = lab.start("mrfc"), lab.start("mrfp")
+        alice, bob = lab.participants("alice", "bob")
+        alice.kill()
+        mrfp.heard("msrp session without a connection")
+        details = mrfc.heard("leg ends")
+        assert (details["status"], details["why"]) == (500, "TCP connection was not set up")
+        mrfc.heard("leg released")
+        call_goes(lab, "alice")
+        bob.signal(signal.SIGTERM)
+        assert bob.ended() == (0, "ue: heard 1 messages, 0 of 0 requests of its own went well; left")
+
+
 # ------------------------------------------------------------------ the KMS
 
 
