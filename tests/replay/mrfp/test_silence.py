@@ -128,6 +128,21 @@ def test_over_tcp_the_end_of_the_connection_is_enough() -> None:
     assert script.mrfp.is_registered
 
 
+def test_over_tcp_a_controller_that_hangs_is_found_too() -> None:
+    """The connection stays, and nothing comes on it: it is closed, and another one is tried."""
+    script = Script(registered=False, transport="tcp", inactivity=30.0, timers=Timers(give_up=5.0))
+    script.tell(Connected(1, ("192.0.2.20", 40000), MGC))
+    (send,) = script.of(Send)
+    (request,) = decode_h248(send.data[4:]).transactions
+    text = HEAD + f"P={request.transaction_id}{{C=-{{SC=ROOT{{SV{{V=2}}}}}}}}".encode()  # type: ignore[union-attr]
+    script.tell(Received(1, b"\x03\x00" + (len(text) + 4).to_bytes(2, "big") + text))
+    script.wait(30.0)
+    assert [b"it/ito" in wish.data for wish in script.of(Send)] == [True]
+    script.wait(5.0)
+    assert script.of(Close) == [Close(1)]
+    assert [wish.connection for wish in script.of(Connect)] == [2]
+
+
 def test_the_event_is_not_for_terminations() -> None:
     script = Script()
     assert 'ER=512{"it/ito happens to ROOT alone, and is provisioned"}' in script.order(
