@@ -10,6 +10,7 @@ ls /usr/lib/erlang/lib/megaco-* >/dev/null 2>&1 || missing="$missing erlang-mega
 command -v openssl >/dev/null || missing="$missing openssl"
 command -v gnutls-cli >/dev/null || missing="$missing gnutls-bin"
 command -v sipp >/dev/null || missing="$missing sip-tester"
+command -v node >/dev/null || missing="$missing nodejs npm"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "not installed:$missing (tests that need them will skip)" >&2
