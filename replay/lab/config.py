@@ -38,7 +38,7 @@ class LabConfig:
     h248_transport: str = "udp"
     beyond_loopback: bool = False
     audit_interval: float = 10.0
-    inactivity: float = 30.0
+    inactivity: float = 15.0
     h248_timeout: float = 25.0
     h248_retry: float = 5.0
     orphans: float = 60.0
