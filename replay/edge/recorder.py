@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from typing import BinaryIO
 
 from analyzer.export.pcapng import PcapngWriter
+from replay.edge import sctp
 from replay.events import Endpoint
 
 LINKTYPE_ETHERNET = 1
@@ -40,6 +41,8 @@ class Recorder:
         self._clock = clock
         self._writer = PcapngWriter(application)
         self._flows: dict[tuple[Endpoint, Endpoint], Flow] = {}
+        self._sctp: dict[tuple[Endpoint, Endpoint], tuple[int, int]] = {}
+        "The next transmission and stream sequence numbers."
         self._ids: dict[str, int] = {}
         self._out.write(self._writer.begin())
 
@@ -48,6 +51,14 @@ class Recorder:
         udp = struct.pack(">HHHH", source[1], target[1], 8 + len(data), 0)
         checksum = _transport_checksum(source[0], target[0], 17, udp + data) or 0xFFFF
         self._packet(source[0], target[0], 17, udp[:6] + struct.pack(">H", checksum) + data)
+
+    def sctp_message(self, source: Endpoint, target: Endpoint, data: bytes) -> None:
+        """A message of H.248 was sent over SCTP; how the association came to be is the kernel's, and not written."""
+        tsn, sequence = self._sctp.get((source, target), (1, 0))
+        for packet in sctp.packets(source, target, tsn, sequence, data):
+            tsn += 1
+            self._packet(source[0], target[0], sctp.PROTOCOL, packet)
+        self._sctp[source, target] = tsn, sequence + 1
 
     def trying(self, client: Endpoint, server: Endpoint) -> None:
         """A SYN was sent, or sent again."""

@@ -15,10 +15,12 @@ import ssl
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import ip_address
 
 from replay.edge.psk_tls import PskTls, reason_of
 from replay.edge.recorder import Recorder
+from replay.edge.sctp import SctpEnd, open_socket
 from replay.events import (
     Accepted,
     Close,
@@ -107,16 +109,20 @@ class Runtime:
         core: Core,
         *,
         udp: Sequence[Endpoint] = (),
+        sctp: Sequence[Endpoint] = (),
         plan: AddressPlan | None = None,
         recorder: Recorder | None = None,
         ours: Callable[[Endpoint], bool] = lambda end: True,
         noted: Callable[[str, Note], None] | None = None,
         connect_timeout: float = CONNECT_TIMEOUT,
     ) -> None:
-        """`udp`: where it receives datagrams. `ours`: whether an end is another function of this lab, whose own
-        runtime writes down what it sends. `noted` is told its notes. `connect_timeout` is in seconds."""
+        """`udp`: where it receives datagrams; `sctp`: where messages of SCTP are its datagrams. `ours`: whether an end
+        is another function of this lab, whose own runtime writes down what it sends. `noted` is told its notes.
+        `connect_timeout` is in seconds."""
         self.core = core
         self._udp = udp
+        self._sctp = sctp
+        self._messages: dict[Endpoint, SctpEnd] = {}
         self.plan = plan or AddressPlan()
         self._recorder = recorder
         self._ours = ours
@@ -148,6 +154,10 @@ class Runtime:
                 local_addr=self.plan.socket(local),
             )
             self._datagrams[local] = transport
+        for local in self._sctp:
+            end = SctpEnd(open_socket(self.plan.socket(local)), partial(self._message, local))
+            self._messages[local] = end
+            loop.add_reader(end.fileno(), end.receive)
         await self._carry_out(self.core.start(loop.time()))
 
     async def stop(self) -> None:
@@ -170,6 +180,9 @@ class Runtime:
             place.close()
         for transport in self._datagrams.values():
             transport.close()
+        for end in self._messages.values():
+            asyncio.get_running_loop().remove_reader(end.fileno())
+            end.close()
 
     def tell(self, event: Event) -> None:
         """Give the core an event and do what it wishes."""
@@ -230,7 +243,21 @@ class Runtime:
 
     # ------------------------------------------------------------------ wishes
 
+    def _message(self, local: Endpoint, source: Endpoint, data: bytes) -> None:
+        """A message came over SCTP."""
+        peer = self.plan.named(source)
+        recorder = self.records_datagrams_of(peer)
+        if recorder is not None:
+            recorder.sctp_message(peer, local, data)
+        self.tell(Datagram(local, peer, data))
+
     def _send_datagram(self, wish: SendDatagram) -> None:
+        end = self._messages.get(wish.local)
+        if end is not None:
+            if self._recorder is not None:
+                self._recorder.sctp_message(wish.local, wish.peer, wish.data)
+            end.send(self.plan.socket(wish.peer), wish.data)
+            return
         transport = self._datagrams.get(wish.local)
         if transport is None or transport.is_closing():
             return

@@ -179,7 +179,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "secured_only": _texts,
     "users": _texts,
     "h248_encoding": _one_of("text", "binary"),
-    "h248_transport": _one_of("udp", "tcp"),
+    "h248_transport": _one_of("udp", "tcp", "sctp"),
     "beyond_loopback": _truth,
     "audit_interval": _seconds_or_never,
     "inactivity": _seconds_or_never,

@@ -50,8 +50,11 @@ class Function:
 
     core: Core
     udp: tuple[Endpoint, ...]
+    "Where it receives datagrams."
     addresses: frozenset[str]
     "Its own."
+    sctp: tuple[Endpoint, ...] = ()
+    "Where it receives messages over SCTP."
     is_ours: bool = True
     "False for one that is taken for a stranger: part of what comes from its addresses is sent by another program."
 
@@ -100,7 +103,8 @@ def make_mrfc(
         **more,
     )
     addresses = frozenset({config.mrfc_sip[0], config.mrfc_h248[0]})
-    return Function(Mrfc(made, world.chance), (config.mrfc_sip, config.mrfc_h248), addresses)
+    udp, sctp = _h248_places(config, config.mrfc_h248)
+    return Function(Mrfc(made, world.chance), (config.mrfc_sip, *udp), addresses, sctp)
 
 
 def make_mrfp(config: LabConfig, *, faults: frozenset[str] = frozenset(), world: World = REAL, **more: Any) -> Function:
@@ -122,7 +126,13 @@ def make_mrfp(config: LabConfig, *, faults: frozenset[str] = frozenset(), world:
         **more,
     )
     core = Mrfp(made, faults & MRFP_FAULTS.keys())
-    return Function(core, (config.mrfp_h248,), frozenset({config.mrfp_h248[0], config.mrfp_media}))
+    udp, sctp = _h248_places(config, config.mrfp_h248)
+    return Function(core, udp, frozenset({config.mrfp_h248[0], config.mrfp_media}), sctp)
+
+
+def _h248_places(config: LabConfig, place: Endpoint) -> tuple[tuple[Endpoint, ...], tuple[Endpoint, ...]]:
+    """Where a function takes H.248 over UDP, and over SCTP, which has the place alone."""
+    return ((), (place,)) if config.h248_transport == "sctp" else ((place,), ())
 
 
 def make_ue(

@@ -88,6 +88,7 @@ class Lab:
             runtime = _Watched(
                 core,
                 udp=function.udp,
+                sctp=function.sctp,
                 plan=self._plan,
                 # Its peers write down what a stranger sends.
                 recorder=self._recorder if function.is_ours else None,

@@ -59,7 +59,7 @@ class MrfpConfig:
     mid: str = ""
     "Message identifier; empty: the H.248 address in brackets and its port."
     transport: str = "udp"
-    "`udp`, or `tcp` with TPKT frames."
+    "`udp`, `tcp` with TPKT frames, or `sctp`, which the core takes for datagrams."
     encoding: str = "text"
     "`text` or `binary`, of its own requests."
     version: int = 2
