@@ -13,22 +13,18 @@ from analyzer.findings import Severity
 from analyzer.flows.failure import failure_notified
 from analyzer.flows.flow import Flow, Step
 from analyzer.flows.joining import connection_by_mrfp, reserve_and_configure, response_with_answer
-from analyzer.flows.securing import (
+from analyzer.flows.macs import response_verified, ticket_resolved, transfer_init_accepted
+from analyzer.flows.mikey_in_sdp import (
     answered_with_resp,
-    both_failure_events,
     carries,
     is_e2e,
     one_crypto_session,
     protocol_is_tls,
-    psk_given,
-    response_verified,
     secured_offer,
-    start_of_both,
     ticket_of,
-    ticket_resolved,
-    tls_started_by,
-    transfer_init_accepted,
 )
+from analyzer.flows.pre_shared_key import both_failure_events, psk_given, start_of_both
+from analyzer.flows.tls_start import tls_started_by
 
 CLAUSE = "TS 23.333 clause 6.2.19.2.1"
 

@@ -11,19 +11,10 @@ from analyzer.evidence import Evidence, Side
 from analyzer.findings import Severity
 from analyzer.flows.flow import Flow, Step
 from analyzer.flows.joining import connection_by_ue
-from analyzer.flows.securing import (
-    answered_with_resp,
-    configured,
-    configured_after_verifying,
-    identities_of_sip,
-    is_e2e,
-    one_tls_session,
-    own_ticket,
-    reserved_only,
-    secured_offer_with_init,
-    ticket_resolved,
-    tls_started_by,
-)
+from analyzer.flows.macs import identities_of_sip, ticket_resolved
+from analyzer.flows.mikey_in_sdp import answered_with_resp, is_e2e, one_tls_session, own_ticket, secured_offer_with_init
+from analyzer.flows.pre_shared_key import configured, configured_after_verifying, reserved_only
+from analyzer.flows.tls_start import tls_started_by
 
 CLAUSE = "TS 23.333 clause 6.2.19.2.2"
 
