@@ -33,6 +33,10 @@ class Subscription:
     expires: float
     "When it is over, by our clock."
     conference: Conference
+    unanswered: int = 0
+    "NOTIFYs that are not answered."
+    is_stale: bool = False
+    "Something changed since the last one; told once it is answered, so that who is silent gets no more."
 
 
 class Subscriptions:
@@ -96,7 +100,10 @@ class Subscriptions:
         conference.version += 1
         for subscription in list(self._all.values()):
             if subscription.conference is conference and subscription.event.startswith(PACKAGE):
-                self._notify_state(subscription, now)
+                if subscription.unanswered:
+                    subscription.is_stale = True
+                else:
+                    self._notify_state(subscription, now)
 
     def expired(self, dialog_key: tuple[str, str], now: float) -> None:
         """A subscription ran out (RFC 6665 section 4.4.1)."""
@@ -105,6 +112,7 @@ class Subscriptions:
             self._notify_state(subscription, now, final="timeout")
 
     def _notify_state(self, subscription: Subscription, now: float, final: str = "") -> None:
+        subscription.is_stale = False
         body = conference_info(subscription.conference)
         self._notify(subscription, CONTENT_TYPE, body, now, final)
 
@@ -132,6 +140,7 @@ class Subscriptions:
             hop=subscription.hop,
         )
         self._sent[key] = subscription
+        subscription.unanswered += 1
 
     def responded(self, key: ClientKey, status: int, now: float) -> bool:
         """A response to a NOTIFY, 408 when none came; False when it is about something else."""
@@ -140,8 +149,11 @@ class Subscriptions:
             return False
         if status >= 200:
             del self._sent[key]
+            subscription.unanswered -= 1
         if status in (408, 481) or status >= 500:  # the other side is gone (RFC 6665 section 4.2.2)
             self._forget(subscription)
+        elif subscription.is_stale and not subscription.unanswered and subscription.dialog.key in self._all:
+            self._notify_state(subscription, now)
         return True
 
     def _forget(self, subscription: Subscription) -> None:

@@ -17,8 +17,8 @@ from replay.events import Endpoint, Send, SendDatagram, Wish
 from replay.sip.dialog import Headers, response_to
 from replay.sip.transactions import T1, ClientTransaction, ServerTransaction, State, Transaction
 
-MAX_TRANSACTIONS = 20_000
-"Open transactions at most; above that, requests are answered with 503 and forgotten."
+MAX_TRANSACTIONS = 10_000
+"Open transactions at most; above that the oldest answered one is forgotten, or the request is, after a 503."
 MAX_OCTETS = 32 << 20
 "Octets of the requests that they keep; likewise."
 MAX_MESSAGE = 1 << 16
@@ -79,6 +79,8 @@ class SipLayer:
         self._accepted: dict[tuple[str, str, int], ServerKey] = {}
         "INVITEs by Call-ID, From tag and CSeq: an ACK to a 2xx has a branch of its own."
         self._streams: dict[int, SipStream] = {}
+        self._answered: dict[ServerKey, None] = {}
+        "Server transactions that are kept for repetitions alone, the oldest first."
         self._octets = 0
         "Of the requests of all server transactions."
         self.took_whole = False
@@ -168,7 +170,9 @@ class SipLayer:
             self._servers[key][0].repeated()
             self._settle("server", key)
             return []
-        if len(self._servers) >= MAX_TRANSACTIONS or self._octets >= MAX_OCTETS:
+        if self._answered and self._is_full():
+            self._drop("server", next(iter(self._answered)))
+        if self._is_full():
             self.faults["too many transactions"] += 1
             self._send(hop, response_to(message, 503, "Service Unavailable").data)
             return []
@@ -179,6 +183,9 @@ class SipLayer:
         if message.method == "INVITE":
             self._accepted[message.call_id, message.from_tag, message.cseq] = key
         return [RequestIn(key, message, hop)]
+
+    def _is_full(self) -> bool:
+        return len(self._servers) >= MAX_TRANSACTIONS or self._octets >= MAX_OCTETS
 
     def _ack(self, message: SipMessage, key: ServerKey, hop: Hop, now: float) -> list[SipEvent]:
         """An ACK ends the INVITE's transaction; of a 2xx it has a branch of its own and is news to the user."""
@@ -242,6 +249,11 @@ class SipLayer:
         assert server.request is not None
         message = response_to(server.request, status, reason, via=via, tag=tag, headers=headers, body=body)
         server.respond(message, now)
+        if server.status >= (300 if server.is_invite else 200):
+            self._answered[key] = None
+        if server.status >= 200 and not server.is_invite:
+            self._octets -= len(server.request.data)
+            server.request = None  # the response is all that a repetition needs
         self._settle("server", key)
 
     def abandon(self, key: ClientKey) -> None:
@@ -285,6 +297,7 @@ class SipLayer:
             del self._clients[key]  # type: ignore[arg-type]
             return
         server, _, _ = self._servers.pop(key)  # type: ignore[arg-type]
+        self._answered.pop(key, None)  # type: ignore[arg-type]
         request = server.request
         if request is not None:
             self._octets -= len(request.data)

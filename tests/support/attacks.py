@@ -29,6 +29,25 @@ def throw(place: Endpoint, datagrams: Iterable[bytes], source: str = "127.0.0.1"
             thrower.sendto(data, place)
 
 
+def flood(place: Endpoint, requests: Iterable[bytes]) -> int:
+    """Send datagrams about as fast as they are answered; returns how many answers came."""
+    answers = lost = 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as thrower:
+        thrower.bind(("127.0.0.1", 0))
+        for number, data in enumerate(requests):
+            thrower.sendto(data, place)
+            while answers + lost < number - 20:
+                if select.select([thrower], [], [], 0.05)[0]:
+                    thrower.recv(65536)
+                    answers += 1
+                else:
+                    lost = number - answers
+        while select.select([thrower], [], [], 0.5)[0]:
+            thrower.recv(65536)
+            answers += 1
+    return answers
+
+
 def noise(seed: int, count: int, longest: int) -> list[bytes]:
     """Octets by chance."""
     dice = random.Random(seed)

@@ -15,6 +15,7 @@ from attacks import (
     allow_files,
     close,
     damaged,
+    flood,
     hold,
     noise,
     pour,
@@ -156,6 +157,21 @@ def test_many_that_speak(lab: Watched, config: Path) -> None:
         assert lab.noted("metrics  http connection ") > 0
     finally:
         close(lines)
+
+
+@pytest.mark.parametrize("count", [1000, pytest.param(15_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("method", ["OPTIONS", "SUBSCRIBE", "INVITE"])
+def test_a_flood_of_good_requests(method: str, count: int) -> None:
+    """Each is a transaction for half a minute, perhaps a subscription; the oldest make room for others."""
+    more = "Event: conference\r\n" if method == "SUBSCRIBE" else ""
+    requests = (
+        f"{method} sip:chat-17@conf.example.net SIP/2.0\r\n"
+        f"Via: SIP/2.0/UDP 127.0.0.1;rport;branch=z9hG4bK{method}{number}\r\nFrom: <sip:a@b>;tag={number}\r\n"
+        f"To: <sip:chat-17@conf.example.net>\r\nCall-ID: {method}{number}\r\nCSeq: 1 {method}\r\n"
+        f"Contact: <sip:a@127.0.0.1:9>\r\nMax-Forwards: 70\r\n{more}X: {'x' * 2000}\r\nContent-Length: 0\r\n\r\n"
+        for number in range(count)
+    )
+    assert flood(SIP, (each.encode() for each in requests)) > count // 2
 
 
 ENDLESS = {

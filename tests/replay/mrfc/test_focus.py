@@ -271,6 +271,22 @@ def test_who_is_in_is_told_to_those_who_subscribe() -> None:
     assert not focus.focus.conferences
 
 
+def test_a_watcher_that_does_not_answer_is_told_once() -> None:
+    """What changed meanwhile is told when it answers; so silence costs one transaction, however much happens."""
+    world, _, _, caller = lab()
+    del caller.answers["NOTIFY"]
+    caller.request("SUBSCRIBE", headers=[("Event", "conference")], call_id="watch")
+    world.run(0.1)
+    caller.invite(OFFER.replace("actpass", "active"))
+    caller.ack()
+    caller.request("BYE", to_tag=caller.final("INVITE").to_tag, cseq="2")
+    world.run(0.3)
+    assert {each.branch for each in caller.requests("NOTIFY")} == {caller.requests("NOTIFY")[0].branch}
+    caller.answers["NOTIFY"] = 200
+    world.run(5.0)
+    assert [b'version="2"' in each.body for each in caller.requests("NOTIFY")[-2:]] == [False, True]
+
+
 def test_a_watcher_that_is_gone_is_forgotten() -> None:
     world, focus, _, caller = lab()
     caller.answers["NOTIFY"] = 481
