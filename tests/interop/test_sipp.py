@@ -27,6 +27,8 @@ NET = f"127.{32 + (os.getpid() >> 8) % 32}.{os.getpid() & 0xFF}"
 CALLS = 500
 RATE = 100
 "Calls begun in a second."
+AT_ONCE = 100
+"Calls at a time, however slow the machine is: a conference takes 200."
 
 
 @contextmanager
@@ -112,7 +114,20 @@ def test_sipp_dials_in_and_leaves(transport: str, tmp_path: Path) -> None:
     end = MsrpEnd(f"{NET}.50")
     with lab_up(tmp_path):
         command = [sipp, f"{NET}.10:5060", "-sf", "dial-in.xml", "-s", "chat-17", "-i", f"{NET}.50", "-p", "5070"]
-        command += ["-t", transport, "-m", str(CALLS), "-r", str(RATE), "-nostdin", "-timeout", "90", "-trace_err"]
+        command += [
+            "-t",
+            transport,
+            "-m",
+            str(CALLS),
+            "-r",
+            str(RATE),
+            "-l",
+            str(AT_ONCE),
+            "-nostdin",
+            "-timeout",
+            "90",
+            "-trace_err",
+        ]
         screen = tmp_path / "screen.txt"
         with screen.open("w") as out, subprocess.Popen(command, cwd=tmp_path, stdout=out) as running:
             most = 0.0
@@ -121,8 +136,13 @@ def test_sipp_dials_in_and_leaves(transport: str, tmp_path: Path) -> None:
                 time.sleep(0.1)
         left = until_nothing_is_held()
     end.close()
+    # On a slow machine a request is repeated; the answer to the repetition may come when SIPp is done with the call.
     errors = "".join(path.read_text() for path in tmp_path.glob("*errors.log"))
-    assert (running.returncode, errors) == (0, ""), screen.read_text()[-2000:]
+    events = re.findall(r"^\S+\t\S+\t\S+: (.*)", errors, re.M)
+    troubles = [
+        each for each in events if not re.match(r"Dead call \S+ \(successful\), received 'SIP/2.0 200 OK", each)
+    ]
+    assert (running.returncode, troubles) == (0, []), screen.read_text()[-2000:]
     assert most > 1
     assert end.answered == CALLS
     assert left == {
