@@ -250,10 +250,9 @@ class SipLayer:
         message = response_to(server.request, status, reason, via=via, tag=tag, headers=headers, body=body)
         server.respond(message, now)
         if server.status >= (300 if server.is_invite else 200):
+            # The response is all that a repetition needs, and the ACK to a refusal has the branch of the INVITE.
             self._answered[key] = None
-        if server.status >= 200 and not server.is_invite:
-            self._octets -= len(server.request.data)
-            server.request = None  # the response is all that a repetition needs
+            self._forget_request(server)
         self._settle("server", key)
 
     def abandon(self, key: ClientKey) -> None:
@@ -298,10 +297,14 @@ class SipLayer:
             return
         server, _, _ = self._servers.pop(key)  # type: ignore[arg-type]
         self._answered.pop(key, None)  # type: ignore[arg-type]
-        request = server.request
+        self._forget_request(server)
+
+    def _forget_request(self, server: ServerTransaction) -> None:
+        request, server.request = server.request, None
         if request is not None:
             self._octets -= len(request.data)
-            self._accepted.pop((request.call_id, request.from_tag, request.cseq), None)
+            if server.is_invite:
+                self._accepted.pop((request.call_id, request.from_tag, request.cseq), None)
 
 
 def _can_be_answered(message: SipMessage) -> bool:

@@ -91,9 +91,9 @@ def still_open(lines: list[socket.socket]) -> int:
     return len(lines) - len(closed)
 
 
-def settles(found: Callable[[], int], wanted: int) -> bool:
-    """Whether a number gets to what is wanted before patience ends."""
-    for _ in range(int(PATIENCE / 0.05)):
+def settles(found: Callable[[], int], wanted: int, patience: float = PATIENCE) -> bool:
+    """Whether a number gets to what is wanted before patience (s) ends."""
+    for _ in range(int(patience / 0.05)):
         if found() == wanted:
             return True
         select.select([], [], [], 0.05)

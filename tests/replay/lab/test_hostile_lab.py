@@ -147,6 +147,23 @@ def test_many_that_say_nothing_whole(place: str, kept: int, count: int, lab: Wat
         close(lines)
 
 
+@pytest.mark.soak
+def test_half_a_message_is_waited_for_half_a_minute(lab: Watched) -> None:
+    """Also where an octet comes now and then, and after a message that was whole."""
+    whole = b"GET / HTTP/1.1\r\n\r\n"
+    lines = hold(KMS, 3, b"POST / HT") + hold(METRICS, 3, whole + b"GE") + hold(SIP, 3, b"OPTIONS sip:a@b SI")
+    try:
+        for _ in range(6):
+            assert still_open(lines) == 9
+            assert not settles(lambda: still_open(lines), 0, 2.0)
+            for line in lines:
+                line.sendall(b"x")
+        assert settles(lambda: still_open(lines), 0, 60.0), still_open(lines)
+        assert lab.noted("connection closed  why=says nothing whole") == 9
+    finally:
+        close(lines)
+
+
 def test_many_that_speak(lab: Watched, config: Path) -> None:
     """Connections of one address are limited; those of others are not kept out."""
     allow_files(1500)
