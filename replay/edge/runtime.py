@@ -11,26 +11,21 @@ import errno
 import logging
 import resource
 import socket
-import ssl
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from ipaddress import ip_address
 
-from replay.edge.psk_tls import PskTls, reason_of
+from replay.edge.address_plan import AddressPlan
+from replay.edge.datagrams import Datagrams
 from replay.edge.recorder import Recorder
 from replay.edge.sctp import SctpEnd, open_socket
+from replay.edge.stream import Stream
 from replay.events import (
-    Accepted,
     Close,
-    Congested,
     Connect,
-    Connected,
     ConnectFailed,
     Core,
     Datagram,
-    Ended,
     Endpoint,
     Event,
     Expired,
@@ -38,12 +33,8 @@ from replay.events import (
     Listen,
     Note,
     Pause,
-    Received,
-    Relieved,
     Resume,
     Secure,
-    Secured,
-    SecureFailed,
     Send,
     SendDatagram,
     SetTimer,
@@ -54,51 +45,16 @@ from replay.events import (
 
 CONNECT_TIMEOUT = 10.0
 "s after which a connection that nobody answers has failed."
-HANDSHAKE_TIMEOUT = 10.0
 BACKLOG = 1024
 "Connections that may wait to be accepted."
 ACCEPTED = 64
 "Connections that are accepted at once, before what was said on others is looked at."
-TOGETHER = 64 << 10
-"Octets to one connection that are written at once; fewer wait until all is seen that came meanwhile."
-LINGER = 10.0
-"s to send what is left when a connection is closed; then it is reset."
 SPARE_FILES = 128
 "Open files that are left for other things than connections that come."
 SYN_AGAIN = (1.0, 3.0, 7.0)
 "s after the first SYN at which Linux repeats it, as a recording shows them (RFC 6298 section 5.7)."
-HELD_OCTETS = 64 << 10
-"Octets that wait on a connection for its key: a ClientHello is a few hundred."
 
 log = logging.getLogger("mrfscope.lab")
-
-
-@dataclass(slots=True)
-class AddressPlan:
-    """Which socket address stands for which address in messages; what is not named stands for itself."""
-
-    sockets: Mapping[str, str] = field(default_factory=dict)
-    beyond_loopback: bool = False
-
-    def socket(self, end: Endpoint) -> Endpoint:
-        """Where to bind or connect for this end. Raises PermissionError beyond loopback.
-
-        ValueError for what is no address and port: it may come from a peer, and the system would look up a name, or
-        close the socket for a port that cannot be.
-        """
-        address = self.sockets.get(end[0], end[0])
-        if not 0 <= end[1] < 65536:
-            raise ValueError(f"{end[1]} is no port")
-        if not ip_address(address).is_loopback and not self.beyond_loopback:
-            raise PermissionError(f"{address} is no loopback address, and sending beyond loopback was not allowed")
-        return address, end[1]
-
-    def named(self, end: Endpoint) -> Endpoint:
-        """The end that this socket address stands for."""
-        for name, address in self.sockets.items():
-            if address == end[0]:
-                return name, end[1]
-        return end[0], end[1]
 
 
 class Runtime:
@@ -134,10 +90,10 @@ class Runtime:
         "Those whose server is not made yet, or never will be."
         self._deaf: set[Endpoint] = set()
         self._servers: dict[Endpoint, asyncio.Server] = {}
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, Stream] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._unwritten: list[_Stream] = []
+        self._unwritten: list[Stream] = []
         "Those with octets that are written once all that came is seen."
         self._accepted = 0
         self._was_full = False
@@ -150,7 +106,7 @@ class Runtime:
         loop = asyncio.get_running_loop()
         for local in self._udp:
             transport, _ = await loop.create_datagram_endpoint(
-                lambda local=local: _Datagrams(self, local),  # type: ignore[misc]
+                lambda local=local: Datagrams(self, local),  # type: ignore[misc]
                 local_addr=self.plan.socket(local),
             )
             self._datagrams[local] = transport
@@ -316,7 +272,7 @@ class Runtime:
             return
         place = self._listening[local]
         server = await asyncio.get_running_loop().create_server(
-            lambda: _Stream(self, self._next_number(), local, None), sock=place, backlog=ACCEPTED
+            lambda: Stream(self, self._next_number(), local, None), sock=place, backlog=ACCEPTED
         )
         place.listen(BACKLOG)  # asyncio has one number for both
         self._unserved.discard(place)
@@ -351,7 +307,7 @@ class Runtime:
             async with asyncio.timeout(self._connect_timeout):
                 await loop.sock_connect(connecting, peer)
                 await loop.create_connection(
-                    lambda: _Stream(self, wish.connection, wish.local, wish.peer), sock=connecting
+                    lambda: Stream(self, wish.connection, wish.local, wish.peer), sock=connecting
                 )
         except TimeoutError:
             why = "timeout"
@@ -387,7 +343,7 @@ class Runtime:
             log.warning("%s: too many open files; further connections are closed at once", self.core.name)
         return False
 
-    def write_later(self, stream: _Stream) -> bool:
+    def write_later(self, stream: Stream) -> bool:
         """Have a stream write once all is seen that came with the same look at the sockets.
 
         In a busy room most participants then get several messages in one write. False where a recording is made: there
@@ -426,10 +382,10 @@ class Runtime:
         """Who writes down what came from this end: we, where nobody else does."""
         return None if self._ours(end) else self._recorder
 
-    def add(self, stream: _Stream) -> None:
+    def add(self, stream: Stream) -> None:
         self._streams[stream.number] = stream
 
-    def remove(self, stream: _Stream) -> None:
+    def remove(self, stream: Stream) -> None:
         self._streams.pop(stream.number, None)
 
 
@@ -444,219 +400,3 @@ def _socket(address: str) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     made.setblocking(False)
     return made
-
-
-class _Datagrams(asyncio.DatagramProtocol):
-    """One UDP socket."""
-
-    def __init__(self, runtime: Runtime, local: Endpoint) -> None:
-        self._runtime = runtime
-        self._local = local
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        peer = self._runtime.plan.named((addr[0], addr[1]))
-        recorder = self._runtime.records_datagrams_of(peer)
-        if recorder is not None:
-            recorder.datagram(peer, self._local, data)
-        self._runtime.tell(Datagram(self._local, peer, data))
-
-    def error_received(self, exc: Exception) -> None:
-        log.debug("%s: %s", self._runtime.core.name, exc)
-
-
-class _Stream(asyncio.Protocol):
-    """One TCP connection, with TLS on it once the core wishes."""
-
-    def __init__(self, runtime: Runtime, number: int, local: Endpoint, peer: Endpoint | None) -> None:
-        self._runtime = runtime
-        self.number = number
-        self._local = local
-        self._peer = peer or ("", 0)
-        self._is_client = peer is not None
-        self._transport: asyncio.Transport | None = None
-        self._tls: PskTls | None = None
-        self._identity = ""
-        self._held: bytearray | None = None
-        "Octets that came before the core could wish for TLS."
-        self._handshake_timer: asyncio.TimerHandle | None = None
-        self._unwritten: list[bytes] = []
-        self._unwritten_octets = 0
-        self._linger_timer: asyncio.TimerHandle | None = None
-        self._is_over = False
-        self._is_refused = False
-        "The core was never told of it."
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        runtime = self._runtime
-        if not self._is_client and not runtime.has_room(transport.get_extra_info("socket").fileno()):
-            self._is_over = self._is_refused = True
-            transport.abort()
-            return
-        self._transport = transport
-        local = runtime.plan.named(transport.get_extra_info("sockname")[:2])
-        self._local = (self._local[0], local[1])
-        runtime.add(self)
-        if self._is_client:
-            runtime.record_connected(self._local, self._peer)
-            runtime.tell(Connected(self.number, self._local, self._peer))
-            return
-        self._peer = runtime.plan.named(transport.get_extra_info("peername")[:2])
-        runtime.record_connected(self._peer, self._local)
-        runtime.tell(Accepted(self.number, self._local, self._peer))
-
-    def data_received(self, data: bytes) -> None:
-        runtime = self._runtime
-        if not runtime.is_ours(self._peer):
-            runtime.record(self._peer, self._local, data)
-        if self._held is not None:
-            self._held += data
-            if len(self._held) > HELD_OCTETS:
-                self._secure_failed("too much came before TLS could be started")
-        elif self._tls is None:
-            runtime.tell(Received(self.number, data))
-        else:
-            self._decrypt(self._tls, data)
-
-    def _decrypt(self, tls: PskTls, data: bytes) -> None:
-        runtime = self._runtime
-        was_up = tls.is_up
-        try:
-            plain = tls.receive(data)
-        except ssl.SSLError as error:
-            self._flush()
-            self._secure_failed(reason_of(error))
-            return
-        self._flush()
-        if tls.is_up and not was_up:
-            self._stop_handshake_timer()
-            runtime.tell(Secured(self.number, self._identity))
-        if plain:
-            runtime.tell(Received(self.number, plain))
-
-    def eof_received(self) -> bool | None:
-        if not self._runtime.is_ours(self._peer):
-            self._runtime.record_ended(self._peer, self._local, reset=False)
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_handshake_timer()
-        if self._linger_timer is not None:
-            self._linger_timer.cancel()
-        if self._is_refused:
-            return
-        self._runtime.remove(self)
-        if not self._is_over:
-            self._is_over = True
-            self._runtime.record_ended(self._local, self._peer, reset=False)
-        if self._tls is not None and not self._tls.is_up:
-            self._runtime.tell(SecureFailed(self.number, "the connection ended within the handshake"))
-        else:
-            self._runtime.tell(Ended(self.number, isinstance(exc, ConnectionResetError)))
-
-    # ------------------------------------------------------------------ wishes
-
-    def send(self, data: bytes) -> None:
-        """Send octets, in TLS where it is up; soon, together with others."""
-        unwritten = self._unwritten
-        is_first = not unwritten
-        unwritten.append(data)
-        self._unwritten_octets += len(data)
-        if self._unwritten_octets >= TOGETHER or (is_first and not self._runtime.write_later(self)):
-            self.write_out()
-
-    def write_out(self) -> None:
-        """Write what waits to be written together."""
-        unwritten = self._unwritten
-        if not unwritten:
-            return
-        data = unwritten[0] if len(unwritten) == 1 else b"".join(unwritten)
-        unwritten.clear()
-        self._unwritten_octets = 0
-        if self._transport is None or self._transport.is_closing():
-            return
-        if self._tls is None:
-            self._write(data)
-        elif self._tls.is_up:
-            self._tls.send(data)
-            self._flush()
-
-    def secure(self, wish: Secure) -> None:
-        """Start TLS."""
-        self.write_out()
-        self._identity = wish.psk_identity
-        self._tls = PskTls(is_client=wish.is_client, psk=wish.psk, identity=wish.psk_identity)
-        loop = asyncio.get_running_loop()
-        self._handshake_timer = loop.call_later(HANDSHAKE_TIMEOUT, self._secure_failed, "timeout")
-        try:
-            self._tls.start()
-        except ssl.SSLError as error:
-            self._flush()
-            self._secure_failed(reason_of(error))
-            return
-        self._flush()
-        held, self._held = self._held, None
-        if held:
-            self._decrypt(self._tls, bytes(held))
-
-    def hold(self) -> None:
-        """Keep what comes until TLS is started."""
-        if self._tls is None and self._held is None:
-            self._held = bytearray()
-
-    def read(self, on: bool) -> None:
-        """Read on, or not for now."""
-        if self._transport is None or self._transport.is_closing():
-            return
-        if on:
-            self._transport.resume_reading()
-        else:
-            self._transport.pause_reading()
-
-    def pause_writing(self) -> None:
-        self._runtime.tell(Congested(self.number))
-
-    def resume_writing(self) -> None:
-        self._runtime.tell(Relieved(self.number))
-
-    def close(self, *, abort: bool = False, silent: bool = False) -> None:
-        """Close once all is sent, with close_notify unless `silent`, or reset."""
-        if self._transport is None or (self._is_over and not abort):
-            return
-        if self._is_over:
-            self._transport.abort()  # what was to be sent before the close is not read
-            return
-        if not abort:
-            self.write_out()
-        if not (abort or silent) and self._tls is not None and self._tls.is_up:
-            self._tls.close()
-            self._flush()
-        self._is_over = True
-        self._runtime.record_ended(self._local, self._peer, reset=abort)
-        if abort:
-            self._transport.abort()
-        else:
-            self._transport.close()
-            self._linger_timer = asyncio.get_running_loop().call_later(LINGER, self._transport.abort)
-
-    def _secure_failed(self, why: str) -> None:
-        self._stop_handshake_timer()
-        self._tls = None
-        self.close()
-        self._runtime.remove(self)
-        self._runtime.tell(SecureFailed(self.number, why))
-
-    def _stop_handshake_timer(self) -> None:
-        if self._handshake_timer is not None:
-            self._handshake_timer.cancel()
-            self._handshake_timer = None
-
-    def _flush(self) -> None:
-        data = self._tls.outgoing if self._tls is not None else b""
-        if data:
-            self._write(data)
-
-    def _write(self, data: bytes) -> None:
-        assert self._transport is not None
-        self._runtime.record(self._local, self._peer, data)
-        self._transport.write(data)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from analyzer.toml_file import TomlFile
-from replay.edge.runtime import AddressPlan
+from replay.edge.address_plan import AddressPlan
 from replay.events import Endpoint
 
 HINT = "docs/lab.md lists the keys of the lab's file"

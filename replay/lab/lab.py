@@ -9,8 +9,9 @@ from contextlib import suppress
 from types import TracebackType
 
 from analyzer.errors import UserError
+from replay.edge.address_plan import AddressPlan
 from replay.edge.recorder import Recorder
-from replay.edge.runtime import CONNECT_TIMEOUT, AddressPlan, Runtime
+from replay.edge.runtime import CONNECT_TIMEOUT, Runtime
 from replay.events import Endpoint, Event, Expired, Note, Wish
 from replay.lab.functions import Function
 from replay.lab.log import LabLog, WarningsToLog

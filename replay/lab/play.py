@@ -7,8 +7,8 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from replay.edge.address_plan import AddressPlan
 from replay.edge.recorder import Recorder
-from replay.edge.runtime import AddressPlan
 from replay.events import Endpoint
 from replay.lab.config import LabConfig
 from replay.lab.ending import Ending, ending_of, in_words, own_ending

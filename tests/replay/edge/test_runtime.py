@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from oracles import need, tshark_fields
 
+from replay.edge.address_plan import AddressPlan
 from replay.edge.psk_tls import PskTls
 from replay.edge.recorder import Recorder
-from replay.edge.runtime import AddressPlan, Runtime
+from replay.edge.runtime import Runtime
 from replay.events import (
     Accepted,
     Close,
