@@ -157,7 +157,7 @@ def test_no_more_connections_than_files(monkeypatch: pytest.MonkeyPatch, caplog:
 
 
 def test_who_does_not_read_does_not_keep_a_closed_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("replay.edge.runtime.LINGER", 0.1)
+    monkeypatch.setattr("replay.edge.stream.LINGER", 0.1)
     one = Scripted("one", [Connect(1, ONE, OTHER)], Connected=[Pause(1)])
     other = Scripted("other", [Listen(OTHER)], Accepted=[Send(-1, bytes(30_000_000)), Close(-1)])
     run(one, other, Ended)
