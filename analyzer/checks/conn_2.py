@@ -7,7 +7,8 @@ from analyzer.conversations.connection import Connection
 from analyzer.conversations.media import Place, place_of
 from analyzer.evidence import Evidence
 from analyzer.evidence.connection_model import Model, Party
-from analyzer.evidence.parties import PartyEnd, is_address, lines_place, path_place
+from analyzer.evidence.party_end import PartyEnd
+from analyzer.evidence.places import is_address, lines_place, path_place
 from analyzer.findings import Result, Severity, Status, not_observable
 
 

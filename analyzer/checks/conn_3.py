@@ -6,7 +6,7 @@ from analyzer.checks.rule import Rule
 from analyzer.conversations.media import place_of
 from analyzer.evidence import Evidence
 from analyzer.evidence.connection_model import Model
-from analyzer.evidence.parties import SentTo
+from analyzer.evidence.sent_to import SentTo
 from analyzer.findings import Result, Severity, Status, not_applicable, not_observable
 from analyzer.model import Confidence
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from analyzer.checks.rule import Rule
 from analyzer.evidence import Evidence
 from analyzer.evidence.connection_model import Model
-from analyzer.evidence.parties import PartyEnd
+from analyzer.evidence.party_end import PartyEnd
 from analyzer.findings import Result, Severity, Status, not_applicable, not_observable
 
 

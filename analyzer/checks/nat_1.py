@@ -5,7 +5,7 @@ from __future__ import annotations
 from analyzer.checks.rule import Rule
 from analyzer.evidence import Evidence
 from analyzer.evidence.connection_model import Model
-from analyzer.evidence.parties import is_address
+from analyzer.evidence.places import is_address
 from analyzer.findings import Result, Severity, Status, not_applicable, not_observable
 from analyzer.model import Confidence
 

@@ -22,7 +22,8 @@ from analyzer.evidence.connection_model import ConnectionModel, Party, connectio
 from analyzer.evidence.gateway import Order, orders
 from analyzer.evidence.lazy import lazy
 from analyzer.evidence.msrp import MsrpView, Seen, by_kind, views_of
-from analyzer.evidence.parties import Parties, path_place
+from analyzer.evidence.parties import Parties
+from analyzer.evidence.places import path_place
 from analyzer.evidence.scope import Scope
 from analyzer.model import Message
 from analyzer.profile import Profile

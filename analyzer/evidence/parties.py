@@ -11,74 +11,23 @@ before where it comes from.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import lru_cache
-from ipaddress import ip_address
-from typing import NamedTuple, cast
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from analyzer.conversations.connection import Connection, MsrpSession
-from analyzer.conversations.media import MediaEnd, Place, place_of
-from analyzer.conversations.offer_answer import Described, Exchange
+from analyzer.conversations.media import MediaEnd, place_of
+from analyzer.conversations.offer_answer import Exchange
 from analyzer.correlate.leg_media import LegMedia
 from analyzer.correlate.session import Session
 from analyzer.evidence.announced import Announced, msrp_of
 from analyzer.evidence.connection_model import Party
 from analyzer.evidence.lazy import lazy
-from analyzer.transport.flow import Flow
-from dissectors.msrp import session_id_of
+from analyzer.evidence.party_end import PartyEnd, comes_in, hop_of, side_of
+from analyzer.evidence.places import lines_place, own_addresses, places_of
+from analyzer.evidence.sent_to import SentTo, sent_to
 
 EARLY_NS = 2_000_000
 "Packets may be captured up to a millisecond out of order, so two of them may seem exchanged by twice that."
-
-
-@lru_cache(maxsize=4096)
-def is_address(text: str) -> bool:
-    """An IP address, no host name."""
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def lines_place(end: MediaEnd) -> Place | None:
-    """Address and port of `c=` and `m=`."""
-    return (end.address, end.port) if end.address and end.port else None
-
-
-def path_place(end: MediaEnd) -> Place | None:
-    """Host and port of the first entry of `a=path`: where the other side connects to without CEMA."""
-    if not end.path:
-        return None
-    first = end.path[0]
-    # Mostly it repeats `c=` and `m=`; that is seen without reading the URI.
-    told = lines_place(end)
-    return told if told is not None and f"://{told[0]}:{told[1]}/" in first else place_of(first)
-
-
-@dataclass(slots=True)
-class PartyEnd:
-    """One party as announced."""
-
-    party: Party
-    hops: list[Announced] = field(default_factory=list)
-    "Its description on every hop, the one nearest to itself first."
-    places: set[Place] = field(default_factory=set)
-    "Addresses and ports of `c=`/`m=` and of every entry of `a=path`, over all hops."
-    addresses: set[str] = field(default_factory=set)
-
-    @property
-    def own(self) -> Announced:
-        """What it said itself, as far as the capture shows."""
-        return self.hops[0]
-
-    @property
-    def end(self) -> MediaEnd:
-        return self.hops[0].end
-
-    @property
-    def frames(self) -> tuple[int, ...]:
-        return self.hops[0].frames
 
 
 class Hop(NamedTuple):
@@ -89,21 +38,6 @@ class Hop(NamedTuple):
 
     def of(self, party: Party) -> Announced:
         return self.offer if party is Party.OFFERER else self.answer
-
-
-class SentTo(NamedTuple):
-    """A To-Path value that requests to one party had, where they came in at the party itself."""
-
-    receiver: Party
-    to_path: str
-    frame: int
-    "The first request with it."
-    elsewhere: bool
-    "Its session-id is the receiver's, address or port are not those of the receiver's own `a=path`."
-    refused: tuple[int, ...] = ()
-    "The frames of such a request and of the 481 that refused it."
-    answered: bool = False
-    "The receiver answers requests, and none of these was refused."
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +74,11 @@ class Parties:
         self._openers: dict[int, Party | None] = {}
         self._hop_of: dict[tuple[int, Party], Hop | None] = {}
         self.exchange = _in_force(session, first, connection)
-        exchange = self.exchange
-        self.offerer = _side(Party.OFFERER, exchange.offer, exchange.offer_copies) if exchange is not None else None
-        self.answerer = _side(Party.ANSWERER, exchange.answer, exchange.answer_copies) if exchange is not None else None
+        offered = answered = None
+        if self.exchange is not None:
+            offered = side_of(Party.OFFERER, self.exchange.offer, self.exchange.offer_copies)
+            answered = side_of(Party.ANSWERER, self.exchange.answer, self.exchange.answer_copies)
+        self.offerer, self.answerer = offered, answered
 
     def side(self, party: Party) -> PartyEnd | None:
         return self.offerer if party is Party.OFFERER else self.answerer
@@ -186,10 +122,10 @@ class Parties:
         """Every hop of which both descriptions were captured."""
         if self.offerer is None or self.answerer is None:
             return []
-        answers = {_hop(each.message.flow): each for each in self.answerer.hops}
+        answers = {hop_of(each.message.flow): each for each in self.answerer.hops}
         found = []
         for offer in self.offerer.hops:
-            answer = answers.get(_hop(offer.message.flow))
+            answer = answers.get(hop_of(offer.message.flow))
             if answer is not None:
                 found.append(Hop(offer, answer))
         return found
@@ -212,7 +148,7 @@ class Parties:
             there, here = hop.of(opener.other).end, hop.of(opener).end
             if target == lines_place(there):
                 return hop
-            if target in _places(there) and flow.src_ip in {address for address, _ in _places(here)}:
+            if target in places_of(there) and flow.src_ip in {address for address, _ in places_of(here)}:
                 return hop
         return None
 
@@ -250,9 +186,9 @@ class Parties:
                 (1, client, to_client.request_paths),
             ):
                 side = self.side(receiver)
-                if paths and side is not None and _comes_in(side, part.connection, direction):
+                if paths and side is not None and comes_in(side, part.connection, direction):
                     for to_path, frame in paths:
-                        found.append(_sent(side, msrp, direction, to_path, frame))
+                        found.append(sent_to(side, msrp, direction, to_path, frame))
         return found
 
     def paths_of_sender(self, receiver: Party) -> Iterator[tuple[str, int]]:
@@ -260,7 +196,7 @@ class Parties:
         sender = self.side(receiver.other)
         if sender is None or self.side(receiver) is None:
             return
-        own = _own_addresses(sender.end)
+        own = own_addresses(sender.end)
         for part in self._session.connections:
             flow = part.connection.client
             for msrp in part.msrp():
@@ -370,82 +306,3 @@ def _in_force(session: Session, first: Exchange | None, connection: Connection |
         if each.confirmed >= found.confirmed and msrp_of(each.offer) and msrp_of(each.answer):
             found = each
     return found
-
-
-def _side(party: Party, first: Described | None, copies: list[Described]) -> PartyEnd | None:
-    """A party's descriptions, one for each hop: of several on one hop the last stands."""
-    if first is None:
-        return None
-    if copies:
-        by_hop: dict[frozenset[str], Announced] = {}
-        for each in sorted((first, *copies), key=_when):
-            announced = msrp_of(each)
-            if announced is not None:
-                by_hop[_hop(each.message.flow)] = announced
-        side = PartyEnd(party, list(by_hop.values()))
-    else:
-        alone = msrp_of(first)
-        side = PartyEnd(party, [alone] if alone is not None else [])
-    if not side.hops:
-        return None
-    read: MediaEnd | None = None
-    for hop in side.hops:
-        # Where no node changed the description, its copies share one reading.
-        if hop.end is not read:
-            read = hop.end
-            side.places |= _places(read)
-    side.addresses = {address for address, _ in side.places}
-    return side
-
-
-def _hop(flow: Flow) -> frozenset[str]:
-    return frozenset((flow.src_ip, flow.dst_ip))
-
-
-def _places(end: MediaEnd) -> set[Place]:
-    """Of `c=`/`m=` and of every entry of `a=path`."""
-    places = {lines_place(end), path_place(end)}
-    if len(end.path) > 1:
-        places.update(map(place_of, end.path[1:]))
-    places.discard(None)
-    return cast(set[Place], places)
-
-
-def _when(each: Described) -> tuple[int, tuple[int, ...]]:
-    return each.message.time, each.message.frames
-
-
-def _own_addresses(end: MediaEnd) -> set[str]:
-    """Where a party is itself, without the relays before it."""
-    found = {end.address} if end.address and len(end.path) < 2 else set()
-    last = path_place(end) if len(end.path) == 1 else place_of(end.path[-1]) if end.path else None
-    return found | {last[0]} if last is not None else found
-
-
-def _comes_in(side: PartyEnd, connection: Connection, direction: int) -> bool:
-    """Is this party itself the receiver of that direction, and not a gateway or relay on the way to it?"""
-    flow = connection.client
-    here = flow.dst_ip if direction == 0 else flow.src_ip
-    return here in _own_addresses(side.end) or (len(side.hops) == 1 and len(side.end.path) < 2)
-
-
-def _sent(side: PartyEnd, msrp: MsrpSession, direction: int, to_path: str, frame: int) -> SentTo:
-    own = side.end.path[-1] if side.end.path else ""
-    target = to_path.rpartition(" ")[2]
-    if not own or target == own or not _is_elsewhere(own, target):
-        return SentTo(side.party, to_path, frame, elsewhere=False)
-    refusals = [each for each in msrp.observations if each.kind == "error-response" and each.direction != direction]
-    refused = [each for each in refusals if each.detail.get("status") == 481]
-    ours = next((each.frames for each in refused if frame in each.frames), ())
-    answered = bool(msrp.ways[1 - direction].response_paths) and not refusals and "error-response" not in msrp.unlisted
-    return SentTo(side.party, to_path, frame, elsewhere=True, refused=ours, answered=answered and not ours)
-
-
-def _is_elsewhere(own: str, target: str) -> bool:
-    """The same session-id at another place; names of hosts cannot be compared with addresses."""
-    if session_id_of(own) != session_id_of(target):
-        return False
-    ours, theirs = place_of(own), place_of(target)
-    if ours is None or theirs is None or ours == theirs:
-        return False
-    return ours[1] != theirs[1] or is_address(ours[0]) == is_address(theirs[0])
