@@ -11,6 +11,8 @@ command -v openssl >/dev/null || missing="$missing openssl"
 command -v gnutls-cli >/dev/null || missing="$missing gnutls-bin"
 command -v sipp >/dev/null || missing="$missing sip-tester"
 command -v node >/dev/null || missing="$missing nodejs npm"
+command -v tcpdump >/dev/null || missing="$missing tcpdump"
+command -v ip >/dev/null || missing="$missing iproute2"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "not installed:$missing (tests that need them will skip)" >&2

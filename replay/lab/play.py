@@ -1,4 +1,4 @@
-"""Plays a scenario with real sockets on loopback, under the addresses that the recording and the messages show."""
+"""Plays a scenario with real sockets, under the addresses that the recording and the messages show."""
 
 from __future__ import annotations
 
@@ -65,11 +65,18 @@ def shown(scenario: Scenario) -> LabConfig:
     return replace(SHOWN, users=users)
 
 
-def loopback_plan(config: LabConfig, ues: list[Endpoint], number: int | None = None) -> AddressPlan:
+def addresses_shown(scenario: Scenario, faults: frozenset[str] = frozenset()) -> list[str]:
+    """The addresses that messages and a recording of this scenario have."""
+    config = shown(scenario)
+    ues = [ue_place(config, number)[0] for number in range(scenario.participants)]
+    seen = [nat_address(each) for each in ues] if "NAT-1" in faults else []
+    return [config.mrfc_sip[0], config.mrfp_h248[0], config.mrfp_media, config.kms[0], *ues, *seen]
+
+
+def loopback_plan(names: Sequence[str], number: int | None = None) -> AddressPlan:
     """A loopback address for each address shown; those of two runs at a time differ, by `number` or by process."""
     number = (os.getpid() if number is None else number) % (64 << 8)
     net = f"127.{64 + (number >> 8)}.{number & 0xFF}"
-    names = [config.mrfc_sip[0], config.mrfp_h248[0], config.mrfp_media, config.kms[0], *(ue[0] for ue in ues)]
     return AddressPlan({name: f"{net}.{host}" for host, name in enumerate(names, 1)})
 
 
@@ -89,19 +96,19 @@ async def play(
     metrics: Metrics | None = None,
     demanded: frozenset[Ending] = frozenset(),
     net: int | None = None,
+    plan: AddressPlan | None = None,
 ) -> Played:
     """Play a scenario to its end. Raises OSError when a place is taken.
 
     `demanded` is how it may end for participants where `faults` demand another end than the scenario's own. `net`
-    tells several plays of one process apart.
+    tells several plays of one process apart. `plan`: sockets for the addresses shown, otherwise on loopback.
     """
     config = shown(scenario)
     places = [ue_place(config, number) for number in range(scenario.participants)]
     users = dict(zip(config.users, places, strict=True))
     conference = config.conferences[0]
-    seen = [(nat_address(place[0]), 0) for place in places] if "NAT-1" in faults else []
     async with Lab(
-        loopback_plan(config, [*places, *seen], net),
+        plan or loopback_plan(addresses_shown(scenario, faults), net),
         log,
         recorder=recorder,
         metrics=metrics,
