@@ -21,6 +21,8 @@ BUFFER = 32_768
 BETWEEN_HOSTS = "ip[12:4] != ip[16:4]"
 "Filter: what a host says to itself is on no wire."
 MARK_FROM, MARK_TO = "127.0.0.1", ("127.0.0.2", 9)
+MARK_AGAIN = 0.5
+"s after which the mark is sent again."
 PATIENCE = 30.0
 "s for tcpdump to begin, to come to the end, and to go."
 PR_SET_PDEATHSIG = 1
@@ -87,8 +89,7 @@ class Tcpdump:
     ) -> None:
         try:
             if kind is None:
-                self._send_mark()
-                self._complete.wait(PATIENCE)
+                self._await_mark()
         finally:
             self._end()
         if kind is not None:
@@ -115,11 +116,14 @@ class Tcpdump:
                 assert pipe is not None
                 pipe.close()
 
-    def _send_mark(self) -> None:
-        """The last packet of the recording, which is not written to it."""
+    def _await_mark(self) -> None:
+        """Send the last packet of the recording, again where the kernel dropped it, until tcpdump has seen it."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             sender.bind((MARK_FROM, 0))
-            sender.sendto(self._mark, MARK_TO)
+            for _ in range(int(PATIENCE / MARK_AGAIN)):
+                sender.sendto(self._mark, MARK_TO)
+                if self._complete.wait(MARK_AGAIN):
+                    return
 
     def _convert(self, pipe: IO[bytes]) -> None:
         try:

@@ -14,7 +14,7 @@ import pytest
 from oracles import need, tshark_fields
 
 from analyzer.cli import main
-from tests.analyzer.cli.processes import COMMAND, needs_command
+from tests.analyzer.cli.processes import COMMAND, mrfscope, needs_command
 from tests.replay.lab.test_scenarios import UNBROKEN, analyse, check_tshark, record
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root")
@@ -72,6 +72,38 @@ def test_a_connection_that_nobody_answers_has_the_syns_of_linux(tmp_path: Path) 
     assert syns == [["203.0.113.5", "198.51.100.7", "0x0002"]] * 3
     code, report = analyse(capture, keys)
     assert (code, [each["code"] for each in report["sessions"][0]["findings"]]) == (1, ["TCP-TIMEOUT"])
+
+
+@needs_command
+@needs_root
+@pytest.mark.usefixtures("tools")
+def test_an_address_of_a_nat_is_there_too(tmp_path: Path) -> None:
+    """Row NAT-1: the connection of the UE comes from another address than the UE signals."""
+    capture, keys, done = record(tmp_path, "tcp-dial-out", "--fault", "NAT-1", "--namespace")
+    assert (done.returncode, done.stderr) == (0, "")
+    _, report = analyse(capture, keys)
+    assert [[each["code"] for each in session["findings"]] for session in report["sessions"]] == [["NAT-1"]] * 2
+    syns = tshark_fields(capture, "tcp.flags == 2", ["ip.src", "ip.dst"])
+    assert syns == [["198.51.100.107", "203.0.113.5"], ["198.51.100.108", "203.0.113.5"]]
+
+
+@needs_command
+@needs_root
+@pytest.mark.usefixtures("tools")
+def test_packets_that_the_kernel_dropped_are_told(tmp_path: Path) -> None:
+    """The recording is kept, and the exit code is 1."""
+    changed = "exec 2> >(sed -u 's/^0 packets dropped by kernel/7 packets dropped by kernel/' >&2)"
+    wrapper = tmp_path / "bin" / "tcpdump"
+    wrapper.parent.mkdir()
+    wrapper.write_text(f'#!{need("bash")}\n{changed}\nexec {need("tcpdump")} "$@"\n')
+    wrapper.chmod(0o755)
+    capture = tmp_path / "x.pcapng"
+    path = {"PATH": f"{wrapper.parent}:{os.environ['PATH']}"}
+    done = mrfscope("lab", "run", "tcp-refused", "--namespace", "-w", capture, env=path)
+    assert (done.returncode, done.stdout) == (1, "tcp-refused: the MRFC ended the call\n")
+    why = "packets are missing: the kernel dropped 7 before tcpdump had them"
+    assert done.stderr == f"mrfscope: {capture}: {why}\n"
+    assert tshark_fields(capture, "tcp.flags.reset == 1", ["ip.src"]) == [["198.51.100.7"]]
 
 
 # ------------------------------------------------------------------ what is left behind
