@@ -28,7 +28,7 @@ OWN_NETWORK = "/proc/thread-self/ns/net"
 
 
 class UnavailableError(Exception):
-    """What a network namespace, or recording in it, needs is not there; the message says what."""
+    """A network namespace, or a recording in it, cannot be had; the message goes on from `cannot have`."""
 
 
 def missing(programs: Iterable[str]) -> str:
@@ -55,14 +55,14 @@ def private_network(addresses: Iterable[str]) -> Iterator[None]:
     before = os.open(OWN_NETWORK, os.O_RDONLY | os.O_CLOEXEC)
     try:
         if libc.unshare(CLONE_NEWNET) != 0:
-            raise UnavailableError(f"a network namespace (unshare: {os.strerror(ctypes.get_errno())})")
+            raise UnavailableError(f"a network namespace: {os.strerror(ctypes.get_errno())}")
         try:
             done = subprocess.run(
                 ["ip", "-batch", "-"], input=set_up(addresses), capture_output=True, text=True, check=False
             )
             if done.returncode != 0:
                 said = next(iter(done.stderr.splitlines()), f"exit code {done.returncode}")
-                raise UnavailableError(f"a network namespace with addresses (ip: {said})")
+                raise UnavailableError(f"addresses in a network namespace: {said}")
             with suppress(OSError):  # an older kernel, or /proc/sys is read-only
                 SYN_LINEAR.write_text("0")
             yield

@@ -78,7 +78,7 @@ class Tcpdump:
         try:
             self._begun.wait(PATIENCE)
             if not self._is_listening:
-                raise UnavailableError(f"tcpdump that records ({self._last_words()})")
+                raise UnavailableError(f"tcpdump record: {self._last_words(2)}")
         except BaseException:
             self._end()
             raise
@@ -152,8 +152,9 @@ class Tcpdump:
                 self._begun.set()
         self._begun.set()
 
-    def _last_words(self) -> str:
-        return self._said[-1].strip() if self._said else "it says nothing"
+    def _last_words(self, lines: int = 1) -> str:
+        said = " ".join(each.strip() for each in self._said[-lines:])
+        return said.removeprefix("tcpdump: ") or "it says nothing"
 
 
 def _die_with_parent() -> None:

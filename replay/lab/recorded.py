@@ -38,7 +38,7 @@ def play_in_namespace(playing: Playing, addresses: Sequence[str], out: BinaryIO)
                 played = asyncio.run(playing(plan=AddressPlan(beyond_loopback=True)))
             return played, recording.dropped
     except UnavailableError as error:
-        raise UserError(f"--namespace: there is no {error}", HINT) from error
+        raise UserError(f"--namespace: cannot have {error}", HINT) from error
 
 
 def refuse_namespace() -> None:

@@ -76,6 +76,8 @@ def run(
                     played, lost = play_in_namespace(playing, addresses_shown(scenario, rows), out)
                 else:
                     played = play_recorded(playing, out)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise UserError(f"{scenario.name}: {error.strerror or error}", "is another lab running?") from error
     broken = f" with {', '.join(sorted(rows))} broken" if rows else ""

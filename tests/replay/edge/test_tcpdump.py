@@ -80,7 +80,7 @@ def test_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("script", "error", "words"),
     [
-        ("echo 'tcpdump: lo: no permission' >&2; exit 1", UnavailableError, "tcpdump: lo: no permission"),
+        ("echo 'tcpdump: lo: no permission' >&2; exit 1", UnavailableError, "tcpdump record: lo: no permission"),
         (
             "echo 'listening on lo' >&2; echo 'out of luck' >&2",
             OSError,

@@ -25,9 +25,10 @@ def tools() -> None:
     """Or a skip; in CI a failure."""
     for program in ("ip", "tcpdump"):
         need(program)
-    asked = subprocess.run([need("unshare"), "--net", "true"], capture_output=True, text=True, check=False)
-    if asked.returncode != 0:
-        pytest.skip(f"no network namespaces here: {asked.stderr.strip()}")
+    asked = [need("unshare"), "--net", "ip", "link", "set", "dev", "lo", "up"]
+    found = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if found.returncode != 0:
+        pytest.skip(f"no network namespaces here: {found.stderr.strip()}")
 
 
 @needs_command
@@ -219,6 +220,27 @@ def test_what_is_missing_is_said(refusal: Callable[..., str], monkeypatch: pytes
         "mrfscope: --namespace: not without root, ip, tcpdump\n"
         "  a recording without --namespace needs neither root nor another program\n"
     )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("capability", "words"),
+    [
+        ("sys_admin", "a network namespace: Operation not permitted"),
+        ("net_admin", "addresses in a network namespace: RTNETLINK answers: Operation not permitted"),
+        ("net_raw", "tcpdump record: lo: You don't have permission to perform this capture on that device"),
+    ],
+)
+@needs_command
+@needs_root
+@pytest.mark.usefixtures("tools")
+def test_a_root_that_may_not_is_told(capability: str, words: str, tmp_path: Path) -> None:
+    """As in many containers."""
+    less = [need("setpriv"), f"--bounding-set=-{capability}", "--inh-caps=-all"]
+    command = [*less, str(COMMAND), "lab", "run", "tcp-dial-in", "--namespace", "-w", str(tmp_path / "x.pcapng")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"mrfscope: --namespace: cannot have {words}")
     assert list(tmp_path.iterdir()) == []
 
 
