@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from judged import Judged, judge_files
+from lab_recording import record
 from oracles import tshark_fields
 
 from analyzer.keys.keys_file import read_keys
 from analyzer.keys.ring import KeyRing
-from replay.edge.recorder import Recorder
 from replay.lab.faults import BESIDE, FAULTS
-from replay.lab.keys import draw_keys
-from replay.lab.log import LabLog
-from replay.lab.play import play as play_for_real
-from replay.lab.play import shown
 from replay.lab.scenarios import find_scenario
 from samples import build
 from samples.virtual.description import LabSampleError, load
@@ -86,12 +80,8 @@ def test_the_lab_with_real_sockets_says_the_same(name: str, tmp_path: Path) -> N
     """Flow, verdict and steps of a sample are those of a run of `mrfscope lab run`, with TLS of OpenSSL."""
     scenario = find_scenario(name)
     assert scenario is not None
-    keys, out = draw_keys(shown(scenario)), BytesIO()
-    recorder = Recorder(out, time.time_ns)
-    asyncio.run(play_for_real(scenario, keys, LabLog(quiet=True), recorder=recorder, net=os.getpid() * 5))
-    capture = tmp_path / "real.pcapng"
-    capture.write_bytes(out.getvalue())
-    real = judge_files([capture], keys=KeyRing(read_keys(keys.text(), tmp_path / "keys.toml").keys)).sessions[0]
+    made = asyncio.run(record(scenario, tmp_path / "real.pcapng", os.getpid() * 5))
+    real = judge_files([made.capture], keys=made.ring).sessions[0]
     sample = judged(build.FOLDER / name, tmp_path).only
     assert said(sample) == said(real)
     assert sample.findings == []

@@ -7,21 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import pytest
 from judged import judge_files
+from lab_recording import Recording, record
 from oracles import tshark_fields
 
-from analyzer.keys.keys_file import read_keys
-from analyzer.keys.ring import KeyRing
-from replay.edge.recorder import Recorder
-from replay.lab.keys import draw_keys
-from replay.lab.log import LabLog
-from replay.lab.play import Played, play, shown
+from replay.lab.play import Played
 from replay.lab.scenarios import SCENARIOS, find_scenario
 from tests.analyzer.cli.processes import mrfscope, needs_command
 
@@ -65,44 +59,34 @@ FAILURES = {
 }
 
 
-class Runs:
-    """What came of each."""
+Runs = dict[str, Recording]
+"""What came of each, by its name."""
 
-    def __init__(self, folder: Path) -> None:
-        self.played: dict[str, Played] = {}
-        self.captures: dict[str, Path] = {}
-        self.rings: dict[str, KeyRing] = {}
-        asyncio.run(self._play_all(folder))
 
-    async def _play_all(self, folder: Path) -> None:
-        each = (self._play(folder, name, os.getpid() * 97 + number) for number, name in enumerate(FAILURES))
-        await asyncio.gather(*each)
-
-    async def _play(self, folder: Path, name: str, net: int) -> None:
-        scenario = find_scenario(name)
-        assert scenario is not None
-        keys, out = draw_keys(shown(scenario)), BytesIO()
-        recorder = Recorder(out, time.time_ns)
-        self.played[name] = await play(scenario, keys, LabLog(quiet=True), recorder=recorder, net=net)
-        self.captures[name] = folder / f"{name}.pcapng"
-        self.captures[name].write_bytes(out.getvalue())
-        self.rings[name] = KeyRing(read_keys(keys.text(), folder / "keys.toml").keys)
+async def _record_all(folder: Path) -> Runs:
+    scenarios = {name: find_scenario(name) for name in FAILURES}
+    each = (
+        record(scenario, folder / f"{name}.pcapng", os.getpid() * 97 + number)
+        for number, (name, scenario) in enumerate(scenarios.items())
+        if scenario is not None
+    )
+    return dict(zip(scenarios, await asyncio.gather(*each), strict=True))
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    return Runs(tmp_path_factory.mktemp("failures"))
+    return asyncio.run(_record_all(tmp_path_factory.mktemp("failures")))
 
 
 @pytest.mark.parametrize("name", FAILURES)
 def test_how_it_ends(name: str, runs: Runs) -> None:
-    assert runs.played[name] == Played(True, FAILURES[name].what)
+    assert runs[name].played == Played(True, FAILURES[name].what)
 
 
 @pytest.mark.parametrize("name", FAILURES)
 def test_one_finding_that_says_what_happened(name: str, runs: Runs) -> None:
     failure = FAILURES[name]
-    *others, session = judge_files([runs.captures[name]], keys=runs.rings[name]).sessions
+    *others, session = judge_files([runs[name].capture], keys=runs[name].ring).sessions
     assert [(each.verdict, each.findings) for each in others] == [("ok", [])] * (name == "e2e-replay")
     assert (session.verdict, session.state) == ("failed", failure.state)
     (finding,) = session.findings
@@ -116,7 +100,7 @@ def test_one_finding_that_says_what_happened(name: str, runs: Runs) -> None:
 @pytest.mark.parametrize("name", FAILURES)
 def test_what_is_said_on_the_wire(name: str, runs: Runs) -> None:
     """BYE with a Reason after a Notify; or 488, and the MRFP hears nothing of it."""
-    capture, failure = runs.captures[name], FAILURES[name]
+    capture, failure = runs[name].capture, FAILURES[name]
     byes = tshark_fields(capture, 'sip.Method == "BYE" && ip.src == 192.0.2.10', ["sip.Reason"])
     assert byes == ([[failure.bye]] if failure.bye else [])
     raw = capture.read_bytes()
@@ -133,7 +117,7 @@ def test_what_is_said_on_the_wire(name: str, runs: Runs) -> None:
 def test_an_unanswered_syn_is_shown_as_linux_sends_it(runs: Runs) -> None:
     """At 0, 1 and 3 s (RFC 6298 section 5.7), by the MRFP, to where the offer said."""
     fields = ["ip.src", "ip.dst", "tcp.dstport", "tcp.flags", "frame.time_epoch"]
-    rows = tshark_fields(runs.captures["tcp-timeout"], "tcp", fields)
+    rows = tshark_fields(runs["tcp-timeout"].capture, "tcp", fields)
     assert [row[:4] for row in rows] == [["203.0.113.5", "198.51.100.7", "7394", "0x0002"]] * 3
     begin = float(rows[0][4])
     assert [round(float(row[4]) - begin) for row in rows] == [0, 1, 3]
@@ -141,7 +125,7 @@ def test_an_unanswered_syn_is_shown_as_linux_sends_it(runs: Runs) -> None:
 
 def test_the_replay_is_the_same_message_from_somebody_else(runs: Runs) -> None:
     fields = ["sip.from.user", "sdp.media_attribute.value"]
-    offers = tshark_fields(runs.captures["e2e-replay"], 'sip.Method == "INVITE"', fields)
+    offers = tshark_fields(runs["e2e-replay"].capture, 'sip.Method == "INVITE"', fields)
     keys = [row[1].partition("mikey ")[2].partition(",")[0] for row in offers]
     assert [row[0] for row in offers] == ["alice", "bob"]
     assert keys == [keys[0]] * 2

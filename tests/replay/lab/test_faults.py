@@ -7,28 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 from pathlib import Path
 
 import pytest
 from judged import Judged, judge_files
+from lab_recording import Recording, record
 from oracles import tshark_fields
 
 from analyzer.checks import CHECKS
 from analyzer.conformance import requirements
 from analyzer.flows import FLOWS
-from analyzer.keys.keys_file import read_keys
-from analyzer.keys.ring import KeyRing
 from analyzer.suite import OURS, Suite
-from replay.edge.recorder import Recorder
 from replay.kms import FAULTS as KMS_FAULTS
 from replay.lab.ending import Ending
 from replay.lab.faults import BESIDE, ELSEWHERE, ENDINGS, FAULTS, NOT_BREAKABLE, endings_of, with_faults
-from replay.lab.keys import draw_keys
-from replay.lab.log import LabLog
-from replay.lab.play import Played, play, shown
 from replay.lab.scenarios import Scenario, find_scenario
 from replay.mrfc import FAULTS as MRFC_FAULTS
 from replay.mrfp import FAULTS as MRFP_FAULTS
@@ -47,58 +40,42 @@ def scenario_of(row: str) -> Scenario:
     return with_faults(scenario, [row])
 
 
-class Runs:
-    """What came of every fault."""
+Runs = dict[str, Recording]
+"""What came of every fault, by its row."""
 
-    def __init__(self, folder: Path) -> None:
-        self.played: dict[str, Played] = {}
-        self.captures: dict[str, Path] = {}
-        self.rings: dict[str, KeyRing] = {}
-        asyncio.run(self._play_all(folder))
 
-    def judged(self, row: str) -> Judged:
-        return judge_files([self.captures[row]], keys=self.rings[row])
+async def _record_all(folder: Path) -> Runs:
+    few = asyncio.Semaphore(AT_ONCE)
 
-    async def _play_all(self, folder: Path) -> None:
-        few = asyncio.Semaphore(AT_ONCE)
+    async def one(number: int, row: str) -> Recording:
+        async with few:
+            net = os.getpid() * len(FAULTS) + number
+            return await record(scenario_of(row), folder / f"{row}.pcapng", net, frozenset({row}))
 
-        async def one(number: int, row: str) -> None:
-            async with few:
-                await self._play(folder, row, os.getpid() * len(FAULTS) + number)
+    return dict(zip(FAULTS, await asyncio.gather(*(one(*each) for each in enumerate(FAULTS))), strict=True))
 
-        await asyncio.gather(*(one(number, row) for number, row in enumerate(FAULTS)))
 
-    async def _play(self, folder: Path, row: str, net: int) -> None:
-        scenario = scenario_of(row)
-        keys, out = draw_keys(shown(scenario)), BytesIO()
-        recorder = Recorder(out, time.time_ns)
-        log = LabLog(quiet=True)
-        self.played[row] = await play(
-            scenario, keys, log, faults=frozenset({row}), demanded=endings_of([row]), recorder=recorder, net=net
-        )
-        capture = folder / f"{row}.pcapng"
-        capture.write_bytes(out.getvalue())
-        self.rings[row] = KeyRing(read_keys(keys.text(), folder / "keys.toml").keys)
-        self.captures[row] = capture
+def _judged(made: Recording) -> Judged:
+    return judge_files([made.capture], keys=made.ring)
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    return Runs(tmp_path_factory.mktemp("faults"))
+    return asyncio.run(_record_all(tmp_path_factory.mktemp("faults")))
 
 
 @pytest.mark.parametrize("row", FAULTS)
 def test_the_finding_of_the_row(row: str, runs: Runs) -> None:
-    sessions = runs.judged(row).sessions
+    sessions = _judged(runs[row]).sessions
     expected = sorted({row} | FAULTS[row].beside)
     free = UNDISTURBED.get(row, 0)
     found = [sorted({each.code for each in session.findings}) for session in sessions]
-    assert found == [[]] * free + [expected] * (scenario_of(row).participants - free), runs.played[row]
+    assert found == [[]] * free + [expected] * (scenario_of(row).participants - free), runs[row].played
 
 
 @pytest.mark.parametrize("row", FAULTS)
 def test_it_ends_as_the_fault_demands(row: str, runs: Runs) -> None:
-    played = runs.played[row]
+    played = runs[row].played
     assert played.as_demanded, played.what
     assert (Ending.THROUGH in endings_of([row])) == played.what.startswith("went through, 2 participants heard ")
 
@@ -106,7 +83,7 @@ def test_it_ends_as_the_fault_demands(row: str, runs: Runs) -> None:
 def test_tshark_reads_what_was_recorded(runs: Runs) -> None:
     """No malformed packet and no expert information of severity error, whatever is broken."""
     with ThreadPoolExecutor(2) as both:
-        read = both.map(lambda row: tshark_fields(runs.captures[row], TROUBLE, ["frame.number"]), FAULTS)
+        read = both.map(lambda row: tshark_fields(runs[row].capture, TROUBLE, ["frame.number"]), FAULTS)
         found = dict(zip(FAULTS, read, strict=True))
     assert {row: frames for row, frames in found.items() if frames} == {}
 
