@@ -32,10 +32,10 @@ class _Context(SSLPSKContext):  # type: ignore[misc]
     """A context that sslpsk3 forgets with the connection; by itself it keeps every one for ever."""
 
     def setup_psk_callbacks(self, tls: Any) -> None:
-        known = set(psk_contexts)
+        known = len(psk_contexts)
         super().setup_psk_callbacks(tls)
-        for number in psk_contexts.keys() - known:
-            weakref.finalize(tls, psk_contexts.pop, number, None)
+        if len(psk_contexts) > known:
+            weakref.finalize(tls, psk_contexts.pop, next(reversed(psk_contexts)), None)
 
 
 def psk_context(*, is_client: bool, psk: bytes, identity: str, ciphers: str = CIPHERS) -> ssl.SSLContext:
