@@ -58,6 +58,7 @@ def decrypt(
     from analyzer.judge import Judge
     from analyzer.pipeline import Analysis, Options
     from analyzer.report import Tally
+    from analyzer.report.printable import printable
 
     if not capture:
         raise click.UsageError("no capture given; name a file")
@@ -96,7 +97,7 @@ def decrypt(
         click.echo(f"{opened} of {len(found)} TLS sessions opened; written: {', '.join(outputs)}", err=True)
         for tls in found:
             if not tls.decrypted:
-                click.echo(f"  {tls.outcome}: {tls.explanation}", err=True)
+                click.echo(f"  {tls.outcome}: {printable(tls.explanation)}", err=True)
         for key in opener.ring.unused():
-            click.echo(f"  key not used: {key.name}", err=True)
+            click.echo(f"  key not used: {printable(key.name)}", err=True)
     return EXIT_UNDECRYPTED if require_decrypt and opened < len(found) else 0

@@ -100,7 +100,11 @@ def write_findings_csv(report: Report, out: BinaryIO) -> None:
     text.detach()
 
 
+FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"What a formula begins with, and the full-width twins that some spreadsheets take for them."
+
+
 def safe_cell(text: str) -> str:
-    """A cell that a spreadsheet takes as text: formulas begin with `=`, `+`, `-` or `@`, blanks before them or not."""
+    """A cell that a spreadsheet takes as text: blanks before the sign or not, since some leave those out."""
     text = printable(text)
-    return "'" + text if text.lstrip()[:1] in ("=", "+", "-", "@") else text
+    return "'" + text if text.lstrip().startswith(FORMULA) else text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import BinaryIO
 
 import orjson
@@ -10,7 +9,7 @@ import orjson
 from analyzer.correlate.session import Session
 from analyzer.report import Report
 from analyzer.report.judged_text import judged_text
-from analyzer.report.printable import encodable
+from analyzer.report.printable import encodable, printable_json
 from analyzer.report.records import (
     SCHEMA_VERSION,
     Record,
@@ -50,16 +49,13 @@ def write_json(report: Report, out: BinaryIO) -> None:
     out.write(b"\n]}\n")
 
 
-_CONTROLS = re.compile(rb"\x7f|\xc2[\x80-\x9f]")
-"DEL and the C1 control characters in UTF-8: JSON need not escape them, but some terminals act upon them."
-
-
 def dumps(record: Record) -> bytes:
-    """One record as JSON; octets of a message that were no UTF-8 are written as `\\xhh` (docs/json.md)."""
+    """One record as JSON, nothing in it that a terminal acts upon or does not show.
+
+    Octets of a message that were no UTF-8 are written as `\\xhh` (docs/json.md).
+    """
     try:
         data = orjson.dumps(record)
     except TypeError:  # orjson.JSONEncodeError: a lone surrogate
         data = orjson.dumps(encodable(record))
-    if b"\xc2" in data or b"\x7f" in data:
-        data = _CONTROLS.sub(lambda found: b"\\u%04x" % ord(found[0].decode()), data)
-    return data
+    return printable_json(data)

@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
+import re
 from textwrap import wrap
 
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
+"""Letters and marks that show nothing (Unicode's Default_Ignorable_Code_Point), so that two names look alike.
+
+`str.isprintable` takes them for printable; bidirectional controls, zero-width spaces, U+2028, U+FEFF it does not.
+"""
+_NOT_ASCII = re.compile(r"[^ -~]")
+
+
+def is_printable(text: str) -> bool:
+    """Does every character of the text show itself?"""
+    return text.isprintable() and (text.isascii() or _UNSEEN.search(text) is None)
 
 
 def printable(text: str) -> str:
     """The text with every character that is not printable written as an escape; one line, whatever it was.
 
-    Bidirectional controls count as not printable; octets that were no UTF-8 (surrogate escapes) come out as `\\xhh`.
+    Bidirectional controls and what has no width count as not printable; octets that were no UTF-8 (surrogate escapes)
+    come out as `\\xhh`.
     """
-    if text.isprintable():
+    if is_printable(text):
         return text
-    return "".join(each if each.isprintable() else _escape(each) for each in text)
+    return "".join(each if is_printable(each) else _escape(each) for each in text)
+
+
+def printable_json(data: bytes) -> bytes:
+    """JSON in one line whose strings mean the same, with every character that is not printable as `\\uhhhh`.
+
+    RFC 8259 section 7 asks for escapes below U+0020 only.
+    """
+    if data.isascii() and b"\x7f" not in data:
+        return data
+    text = data.decode()
+    return data if is_printable(text) else _NOT_ASCII.sub(_json_escape, text).encode()
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    character = found[0]
+    if is_printable(character):
+        return character
+    units = character.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def folded(text: str, width: int, first: str = "", rest: str = "") -> list[str]:

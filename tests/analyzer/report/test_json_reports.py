@@ -120,18 +120,24 @@ def test_octets_that_are_no_utf8_are_escaped() -> None:
     assert session["first"] == "2026-01-01T12:00:00.000000000Z"
 
 
+UNSEEN = "\u202e\u2028\u200b\ufeff\U000e0041"
+
+
 def test_no_control_character_is_written_raw() -> None:
-    """RFC 8259 section 7 asks to escape those below U+0020 only; DEL and C1 matter to terminals."""
+    """RFC 8259 section 7 asks to escape those below U+0020 only; DEL, C1 and bidirectional controls matter too."""
     analysis = dial_in_analysis(1)
     entries = analysis.found[0].entries()
-    entries[0] = resaid(entries[0], "caf\u00e9 \u00b0 \x1b[1m \x7f \x9b31m \x80\udcff")
+    entries[0] = resaid(entries[0], "caf\u00e9 \u00b0 \x1b[1m \x7f \x9b31m \x80\udcff" + UNSEEN)
     analysis.found[0].signalling = pack(entries)
     for name in ("json", "ndjson"):
         text = written(name, analysis).decode()
         assert all(each.isprintable() or each == "\n" for each in text)
-        assert "caf\u00e9 \u00b0 \\u001b[1m \\u007f \\u009b31m \\u0080\\\\xff" in text
+        assert (
+            "caf\u00e9 \u00b0 \\u001b[1m \\u007f \\u009b31m \\u0080\\\\xff\\u202e\\u2028\\u200b\\ufeff\\udb40\\udc41"
+            in text
+        )
     (session,) = json.loads(written("json", analysis))["sessions"]
-    assert session["timeline"][0]["summary"] == "caf\u00e9 \u00b0 \x1b[1m \x7f \x9b31m \x80\\xff"
+    assert session["timeline"][0]["summary"] == "caf\u00e9 \u00b0 \x1b[1m \x7f \x9b31m \x80\\xff" + UNSEEN
 
 
 def test_identities_are_masked_unless_asked_for() -> None:

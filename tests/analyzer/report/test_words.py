@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+import unicodedata
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.correlate.session import Session
 from analyzer.identities import masked_identity, masked_path
-from analyzer.report.printable import encodable, printable
+from analyzer.report.printable import encodable, is_printable, printable, printable_json
 from analyzer.report.times import duration_text, iso_time, moment
 from analyzer.report.wireshark_filter import quoted, ranges, wireshark_filter
 from tests.analyzer.report.hand_made import START, dial_in, hostile
+
+WITHOUT_WIDTH = ("Cc", "Cf", "Zl", "Zp")
 
 
 @pytest.mark.parametrize(
@@ -28,11 +33,39 @@ from tests.analyzer.report.hand_made import START, dial_in, hostile
         ("\x7f\x9b", "\\x7f\\x9b"),
         ("\udcff", "\\xff"),
         ("\u202e\u2028", "\\u202e\\u2028"),
-        ("\U000e0001", "\\U000e0001"),
+        ("\U000e0001\U000e0041\U000e0101", "\\U000e0001\\U000e0041\\U000e0101"),
+        ("\u061c\u200b\u200f\u202a\u2060\u2069", "\\u061c\\u200b\\u200f\\u202a\\u2060\\u2069"),
+        ("\ufeff\xad\u180e", "\\ufeff\\xad\\u180e"),
+        ("\u034f\u115f\u3164\ufe0f\uffa0", "\\u034f\\u115f\\u3164\\ufe0f\\uffa0"),
     ],
 )
 def test_printable(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+@pytest.mark.parametrize("first", [0, 0x2000, 0xE0000])
+def test_no_format_character_is_printable(first: int) -> None:
+    """All of categories Cc, Cf, Zl and Zp: bidirectional controls, zero-width characters, tags, C1."""
+    there = [chr(code) for code in range(first, first + 0x2000) if unicodedata.category(chr(code)) in WITHOUT_WIDTH]
+    assert there
+    assert [each for each in there if printable(each) == each] == []
+    assert [each for each in there if is_printable(each)] == []
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_json_keeps_its_value_whatever_is_escaped(text: str) -> None:
+    data = printable_json(orjson.dumps({text: [text]}))
+    assert json.loads(data) == {text: [text]}
+    assert is_printable(data.decode())
+
+
+def test_json_escapes_are_utf_16() -> None:
+    """RFC 8259 section 7: outside the Basic Multilingual Plane two escapes."""
+    assert (
+        printable_json('"\U000e0041 gr\u00fc\u00dfe \u202e"'.encode())
+        == '"\\udb40\\udc41 gr\u00fc\u00dfe \\u202e"'.encode()
+    )
 
 
 @settings(max_examples=100, deadline=None)
