@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import marshal
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -66,6 +67,8 @@ class Twin:
         sys.stderr.flush()
         self._pid = os.fork()
         if self._pid == 0:
+            for number in (signal.SIGTERM, signal.SIGHUP):  # there is nothing to clean up here
+                signal.signal(number, signal.SIG_DFL)
             os.close(read_end)
             _run(paths, udp_ports, tls_octets, os.fdopen(write_end, "wb"))
         os.close(write_end)

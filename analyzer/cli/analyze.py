@@ -146,7 +146,8 @@ def analyze(
     Exit codes: 0 done, 1 findings of severity error, 2 wrong usage, 3 a capture unreadable or nothing in it recognised,
     4 something could not be decrypted and --require-decrypt was given.
     """
-    from analyzer.cli.output import open_output, refuse_captures
+    from analyzer.cli.named_files import NamedFiles
+    from analyzer.cli.output import open_output
     from analyzer.cli.session_filter import SessionFilter
 
     paths = [*capture, *read]
@@ -159,8 +160,9 @@ def analyze(
     chosen = SessionFilter(session or "")
     if session is not None and not chosen:
         raise click.UsageError("--session needs something to look for")
-    if output is not None:
-        refuse_captures(output, paths)
+    files = NamedFiles()
+    files.writes("-o", output)
+    files.reads("a capture being read", paths)
     if isinstance(ctx.obj, Invocation):
         ctx.obj.verbose = verbose
 
@@ -173,6 +175,10 @@ def analyze(
     from analyzer.pipeline import Analysis, Options
 
     suite, project = load_rules(plugins, config)
+    files.reads("a plugin", [*plugins, *project.plugins])
+    files.reads("the project file", [project.path])
+    files.reads("the profile", [profile or project.profile])
+    files.check()
     names = _profile(profile or project.profile)
     selected = _codes(select, "--select", project.select, project, suite)
     ignored = _codes(ignore, "--ignore", project.ignore, project, suite)
@@ -180,7 +186,7 @@ def analyze(
     opener = None
     if keys_files or psks or key_logs or psk_from_h248 or os.environ.get("SSLKEYLOGFILE"):
         opener = make_opener(
-            keys_files, psks, key_logs, psk_from_h248=psk_from_h248, insecure=insecure_keys, profile=names
+            keys_files, psks, key_logs, psk_from_h248=psk_from_h248, insecure=insecure_keys, profile=names, files=files
         )
     thresholds = Thresholds(severity or project.severity, fail_on or project.fail_on)
     form = FORMATS[format_]
@@ -220,7 +226,7 @@ def analyze(
             limits=_limits(selected, ignored, thresholds, profile or project.profile, project),
             jobs=jobs,
         )
-        with open_output(output) as out:
+        with open_output(output, files=files) as out:
             form.load()(report, out)
     if not quiet and format_ != "text":
         for each in analysis.captures:

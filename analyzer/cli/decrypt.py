@@ -51,7 +51,8 @@ def decrypt(
     """
     from analyzer.checks import CHECKS
     from analyzer.cli.key_options import make_opener
-    from analyzer.cli.output import open_output, refuse_captures
+    from analyzer.cli.named_files import NamedFiles
+    from analyzer.cli.output import open_output
     from analyzer.cli.session_filter import SessionFilter
     from analyzer.export.hand_over import key_log, write_annotated, write_plain
     from analyzer.flows import FLOWS
@@ -67,11 +68,15 @@ def decrypt(
     outputs = [each for each in (keylog_out, pcapng_out, plain_out) if each]
     if not outputs:
         raise click.UsageError("nothing to write; give --write-keylog FILE, -w FILE.pcapng or --plain FILE.pcapng")
-    for each in outputs:
-        refuse_captures(each, capture)
+    files = NamedFiles()
+    files.reads("a capture being read", capture)
+    for option, path in (("--write-keylog", keylog_out), ("-w", pcapng_out), ("--plain", plain_out)):
+        if path:
+            files.writes(option, path)
+    files.check()
     chosen = SessionFilter(session or "")
     opener = make_opener(
-        keys_files, psks, key_logs, psk_from_h248=psk_from_h248, insecure=insecure_keys, keep_secrets=True
+        keys_files, psks, key_logs, psk_from_h248=psk_from_h248, insecure=insecure_keys, keep_secrets=True, files=files
     )
     analysis = Analysis(list(capture), Options(opener=opener, judge=Judge(FLOWS, CHECKS).judge))
     tally = Tally()
@@ -83,13 +88,13 @@ def decrypt(
         raise click.UsageError(f"--session {session}: no session fits; see the list of `mrfscope analyze`")
     application = f"mrfscope {tool_version()}"
     if keylog_out:
-        with open_output(keylog_out, private=True) as out:
+        with open_output(keylog_out, private=True, files=files) as out:
             out.write(key_log(each for _, each in sessions))
     if pcapng_out:
-        with open_output(pcapng_out, private=True) as out:
+        with open_output(pcapng_out, private=True, files=files) as out:
             write_annotated(capture, sessions, out, application=application, cut=bool(chosen))
     if plain_out:
-        with open_output(plain_out, private=True) as out:
+        with open_output(plain_out, private=True, files=files) as out:
             write_plain(capture, sessions, out, application=application)
     found = [part.connection.tls for _, each in sessions for part in each.connections if part.connection.tls]
     opened = sum(each.decrypted for each in found)

@@ -18,6 +18,7 @@ MAX_FILE_OCTETS = 64 << 20
 "A keys file or key log larger than this is none."
 
 if TYPE_CHECKING:
+    from analyzer.cli.named_files import NamedFiles
     from analyzer.opening.opener import Opener
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -143,8 +144,12 @@ def make_opener(
     insecure: bool,
     keep_secrets: bool = False,
     profile: Profile = DEFAULT_PROFILE,
+    files: NamedFiles | None = None,
 ) -> Opener:
-    """What the key options say, ready to open sessions. Raises click.UsageError."""
+    """What the key options say, ready to open sessions. Raises click.UsageError.
+
+    Every file read is named to `files`, which is checked: no output may be one of them.
+    """
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -153,6 +158,11 @@ def make_opener(
     from dissectors.tls.keylog import KeyLog
 
     found = supplied_keys(keys_files, psks, key_logs, insecure=insecure)
+    if files is not None:
+        files.reads("a keys file", keys_files)
+        files.reads("a key log being read", found.key_logs)
+        files.reads("a file with a key", found.rsa_files)
+        files.check()
     log = KeyLog()
     log.add(key_log_octets(found.key_logs, insecure=insecure))
     rsa_keys: list[RSAPrivateKey] = []

@@ -8,6 +8,7 @@ inside its function.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -46,9 +47,13 @@ EXIT_INTERNAL = 70
 "A fault of the program (sysexits EX_SOFTWARE)."
 EXIT_OUTPUT = 74
 "The report could not be written (sysexits EX_IOERR)."
+EXIT_HUNG_UP = 129
+"SIGHUP: the terminal is gone."
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 "The reader of the report went away: what a shell shows for a program that SIGPIPE ended."
+EXIT_TERMINATED = 143
+"SIGTERM."
 
 
 @dataclass(slots=True)
@@ -60,6 +65,14 @@ class Invocation:
 
 class OutputError(Exception):
     """The report cannot be written; the message says where and why."""
+
+
+class EndedBySignal(BaseException):
+    """SIGTERM or SIGHUP: raised where the command is, so that it leaves as little behind as with Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class LazyGroup(click.Group):
@@ -163,6 +176,9 @@ def run(arguments: Sequence[str]) -> int:
     except click.Abort:
         click.echo("mrfscope: interrupted", err=True)
         return EXIT_INTERRUPTED
+    except EndedBySignal as ended:
+        complain(f"ended by {signal.Signals(ended.number).name}")
+        return EXIT_TERMINATED if ended.number == signal.SIGTERM else EXIT_HUNG_UP
     except CaptureError as error:
         complain(f"{error.path}: {error.why}", error.hint)
         return EXIT_UNREADABLE
@@ -190,8 +206,16 @@ def complain(what: str, hint: str = "") -> None:
         click.echo(f"  {printable(hint)}", err=True)
 
 
+def _end_by_signal(number: int, _: object) -> None:
+    signal.signal(number, signal.SIG_IGN)  # once is enough: nothing shall disturb the cleaning up
+    raise EndedBySignal(number)
+
+
 def main() -> None:
     """The entry point `mrfscope`."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has SIGHUP ignored: it stays so
+            signal.signal(number, _end_by_signal)
     status = run(sys.argv[1:])
     try:
         sys.stdout.flush()

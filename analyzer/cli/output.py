@@ -3,56 +3,99 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-import click
-
 from analyzer.cli.main import OutputError, abandon_stdout
+from analyzer.cli.named_files import NamedFiles
+from analyzer.cli.replacement import replacing
 
-
-def refuse_captures(output: str, captures: Sequence[str]) -> None:
-    """Raises click.UsageError when the report would overwrite a capture that is being read, whatever its name."""
-    for capture in captures:
-        with suppress(OSError):
-            if capture != "-" and os.path.samefile(output, capture):
-                raise click.UsageError(f"{output} is a capture being read; choose another name for the output")
+MOST_LINKS = 40
+"Symbolic links in a row, as many as Linux follows."
 
 
 @contextmanager
-def open_output(output: str | None, *, private: bool = False) -> Iterator[BinaryIO]:
-    """Standard output for None or `-`; else a temporary file beside `output` that takes its name when all went well.
+def open_output(output: str | None, *, private: bool = False, files: NamedFiles | None = None) -> Iterator[BinaryIO]:
+    """Standard output for None or `-`; else a file that takes the name `output` when all went well.
 
-    `private` makes a file that only its owner may read (0600), whatever was there before: it holds keys or messages.
+    A symbolic link stays, and the file that it names is replaced; what is no regular file (a named pipe, /dev/null) and
+    /dev/stdout are written to. `private` makes a file that only its owner may read (0600), whatever was there before:
+    it holds keys or messages. `files` is looked at once more before the name is taken.
     Raises OutputError where the file cannot be made, written or renamed.
     """
     if output is None or output == "-":
         with _stdout() as file:
             yield file
         return
-    target = Path(os.path.realpath(output))
     try:
-        mode = target.stat().st_mode
-    except OSError:
-        mode = None
-    if mode is not None and stat.S_ISDIR(mode):
-        raise OutputError(f"{output}: is a directory; name a file for the report")
-    try:
-        if mode is not None and not stat.S_ISREG(mode):  # /dev/null, a named pipe
-            with target.open("wb") as file:
-                yield file
-            return
-        with _replacing(target, mode, private=private) as file:
+        with _opened(output, private=private) as file:
             yield file
+            if files is not None:
+                files.check()
     except BrokenPipeError:
         raise
     except OSError as error:
         raise OutputError(f"{output}: cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def _opened(output: str, *, private: bool) -> Iterator[BinaryIO]:
+    target = destination(output)
+    if isinstance(target, int):
+        with _stdout() if target == 1 else os.fdopen(os.dup(target), "wb") as file:
+            yield file
+        return
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        mode = None
+    if mode is not None and stat.S_ISDIR(mode):
+        raise OutputError(f"{output}: is a directory; name a file for the report")
+    if mode is not None and not os.access(target, os.W_OK):
+        raise OutputError(f"{output}: cannot be written: it is write-protected")
+    if mode is not None and not stat.S_ISREG(mode):  # /dev/null, a named pipe
+        with target.open("wb") as file:
+            yield file
+        return
+    with replacing(target, private=private) as file:
+        yield file
+
+
+def destination(output: str) -> Path | int:
+    """The file that a name means, its links followed; for /dev/stdout, /dev/fd/N and the like the descriptor.
+
+    Raises OutputError for a link that a stranger may have laid: the system refuses to follow those too
+    (proc(5), protected_symlinks), but only where it follows links itself.
+    """
+    path = Path(os.path.abspath(output))
+    for _ in range(MOST_LINKS):
+        for each in path.parents:
+            if each.is_symlink():
+                _refuse_laid_link(each, output)
+        folder = os.path.realpath(path.parent)
+        path = Path(folder, path.name)
+        if re.fullmatch(rf"/proc/{os.getpid()}(/task/\d+)?/fd", folder) and path.name.isdecimal():
+            return int(path.name)
+        if not path.is_symlink():
+            return path
+        _refuse_laid_link(path, output)
+        path = path.parent / path.readlink()
+    raise OutputError(f"{output}: cannot be written: too many symbolic links")
+
+
+def _refuse_laid_link(link: Path, output: str) -> None:
+    folder, owner = link.parent.stat(), link.lstat().st_uid
+    anybody = folder.st_mode & stat.S_ISVTX and folder.st_mode & stat.S_IWOTH
+    if anybody and owner not in (os.geteuid(), folder.st_uid):
+        raise OutputError(
+            f"{output}: {link} is a symbolic link that somebody else laid in a folder where anybody may write; "
+            "choose another name for the output"
+        )
 
 
 @contextmanager
@@ -65,25 +108,3 @@ def _stdout() -> Iterator[BinaryIO]:
     except OSError as error:
         abandon_stdout()
         raise OutputError(f"standard output cannot be written: {error.strerror or error}") from error
-
-
-@contextmanager
-def _replacing(target: Path, mode: int | None, *, private: bool) -> Iterator[BinaryIO]:
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            # mkstemp makes files that only their owner reads; a report gets the rights that any new file gets.
-            if not private:
-                os.fchmod(file.fileno(), stat.S_IMODE(mode) if mode is not None else 0o666 & ~_umask())
-        os.replace(name, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

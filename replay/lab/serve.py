@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from analyzer.cli.named_files import NamedFiles
 from analyzer.errors import UserError
 from replay.edge.recorder import Recorder
 from replay.lab.config import LabConfig
@@ -31,6 +32,7 @@ def serve(
     *,
     metrics: Metrics | None = None,
     capture: str | None = None,
+    files: NamedFiles | None = None,
     greeting: str = "",
     ready: tuple[str, str] | None = None,
     until: Callable[[], bool] | None = None,
@@ -46,7 +48,7 @@ def serve(
     with ExitStack() as stack:
         recorder = None
         if capture is not None:
-            recorder = Recorder(stack.enter_context(open_output(capture)), time.time_ns)
+            recorder = Recorder(stack.enter_context(open_output(capture, files=files)), time.time_ns)
         lab = Lab(config.plan(), log, recorder=recorder, metrics=metrics, connect_timeout=config.connect_timeout)
         return asyncio.run(_serve(make, lab, greeting, ready, until, beside))
 

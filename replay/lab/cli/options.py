@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
+    from analyzer.cli.named_files import NamedFiles
     from replay.events import Endpoint
     from replay.lab.config import LabConfig
     from replay.lab.keys import LabKeys
@@ -93,12 +94,25 @@ def lab_keys(keys_file: str | None, config: LabConfig) -> LabKeys:
     return load_keys(Path(keys_file)) if keys_file else draw_keys(config)
 
 
-def write_keys(keys: LabKeys, path: str | None) -> None:
+def named_files(*, capture: str | None, keys_out: str | None, reads: Sequence[str | None] = ()) -> NamedFiles:
+    """What a command of the lab writes, and what it reads. Raises click.UsageError where one would be the other."""
+    from analyzer.cli.named_files import NamedFiles
+
+    files = NamedFiles()
+    files.reads("a file that the lab reads", reads)
+    for option, path in (("-w", capture), ("--keys-out", keys_out)):
+        if path:
+            files.writes(option, path)
+    files.check()
+    return files
+
+
+def write_keys(keys: LabKeys, path: str | None, files: NamedFiles) -> None:
     """Write the keys where asked to, for their owner alone (0600)."""
     from analyzer.cli.output import open_output
 
     if path:
-        with open_output(path, private=True) as out:
+        with open_output(path, private=True, files=files) as out:
             out.write(keys.text().encode())
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from replay.lab.cli.options import PLACE, make_log, make_metrics, write_keys
+from replay.lab.cli.options import PLACE, make_log, make_metrics, named_files, write_keys
 
 if TYPE_CHECKING:
     from replay.events import Endpoint
@@ -54,6 +54,7 @@ def run(
     from replay.lab.play import addresses_shown, play, shown
     from replay.lab.recorded import play_in_namespace, play_recorded, refuse_namespace
 
+    files = named_files(capture=capture, keys_out=keys_out)
     scenario = _scenario(scenario_name)
     rows = frozenset(_row(each, scenario) for each in faults)
     if namespace:
@@ -63,7 +64,7 @@ def run(
     keys = draw_keys(shown(scenario))
     log = make_log(log_json, not (verbose or log_json))
     metrics = make_metrics(metrics_at, False)
-    write_keys(keys, keys_out)
+    write_keys(keys, keys_out, files)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, in order
     playing = partial(play, scenario, keys, log, faults=rows, demanded=demanded, metrics=metrics)
     lost = 0
@@ -71,7 +72,7 @@ def run(
         if capture is None:
             played = asyncio.run(playing())
         else:
-            with open_output(capture) as out:
+            with open_output(capture, files=files) as out:
                 if namespace:
                     played, lost = play_in_namespace(playing, addresses_shown(scenario, rows), out)
                 else:

@@ -12,6 +12,7 @@ from replay.lab.cli.options import (
     log_options,
     make_log,
     make_metrics,
+    named_files,
     place_options,
     write_keys,
 )
@@ -52,6 +53,7 @@ def up(
         raise click.UsageError("--openssl needs --keys-out FILE, where the key of the leg is written, or --show-keys")
     if show_keys and not openssl:
         raise click.UsageError("--show-keys is about the leg of --openssl")
+    files = named_files(capture=capture, keys_out=keys_out, reads=[flags["config_file"], keys_file])
     config = lab_config(flags)
     keys = lab_keys(keys_file, config)
     leg = None
@@ -62,11 +64,11 @@ def up(
             keys,
             None if show_keys else keys_out,
             lambda line: click.echo(f"  openssl     {line}"),
-            lambda found: write_keys(found, keys_out),
+            lambda found: write_keys(found, keys_out, files),
         )
         keys = leg.keys
         users[USER] = config.openssl_sip
-    write_keys(keys, keys_out)
+    write_keys(keys, keys_out, files)
     metrics = make_metrics(metrics_at, config.beyond_loopback)
     made: list[Mrfc] = []
 
@@ -83,6 +85,7 @@ def up(
         make_log(log_json, quiet),
         metrics=metrics,
         capture=capture,
+        files=files,
         greeting=how_to_join(config, keys_out or keys_file, openssl=openssl),
         ready=("mrfc", "mrfp in service"),
         beside=(lambda lab: leg.run(lab, made[0])) if leg is not None else None,
