@@ -24,7 +24,7 @@ HEADS = 1024
 "Beginnings of messages that are known by heart, per direction."
 HEAD_OCTETS = 2048
 "The longest paths among them."
-_INNER_TYPE = re.compile(rb"(?:[^\r\n]++\r?\n)*?Content-Type:[ \t]*([^\r\n]*)", re.IGNORECASE)
+_INNER_TYPE = re.compile(rb"(?:[^\r\n]+\r?\n)*?Content-Type:[ \t]*([^\r\n]*)", re.IGNORECASE)
 
 
 class MsrpExchange:

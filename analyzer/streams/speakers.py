@@ -16,17 +16,15 @@ from dissectors.http import HttpStream
 from dissectors.msrp import MsrpStream
 from dissectors.sip import SipStream
 
-SIP_START = re.compile(rb"[\r\n]*+(?:SIP/2\.0 [0-9]|[!%'*+\-.0-9A-Z_`a-z~]++ [!-~]++ SIP/2\.0\r?\n)")
+SIP_START = re.compile(rb"[\r\n]*(?:SIP/2\.0 [0-9]|[!%'*+\-.0-9A-Z_`a-z~]+ [!-~]+ SIP/2\.0\r?\n)")
 """Start line of a SIP message (RFC 3261 section 7.1 and 7.2)."""
-H248_START = re.compile(
-    rb"(?:[ \t\r\n]|;[^\r\n]*+[\r\n])*+(?:MEGACO/[0-9]|!/[0-9]|AU(?:TH[A-Z]*)?\s*+=)", re.IGNORECASE
-)
+H248_START = re.compile(rb"(?:[ \t\r\n]|;[^\r\n]*[\r\n])*(?:MEGACO/[0-9]|!/[0-9]|AU(?:TH[A-Z]*)?\s*=)", re.IGNORECASE)
 """Start of an H.248 text message (H.248.1 Annex B: LWSP, authentication header, MEGACO token)."""
 MSRP_START = re.compile(rb"MSRP [A-Za-z0-9.\-+%=]{1,32} (?:[A-Z]+|[0-9]{3})[ \r]")
 """Start line of an MSRP message (RFC 4975 section 9)."""
 MSRP_INSIDE = re.compile(rb"(?:^|\n)MSRP [A-Za-z0-9.\-+%=]{1,32} (?:[A-Z]+|[0-9]{3})[ \r]")
 HTTP_START = re.compile(
-    rb"(?:HTTP/1\.[01] [0-9]|(?:GET|POST|PUT|HEAD|DELETE|OPTIONS|CONNECT|PATCH) [!-~]++ HTTP/1\.[01]\r?\n)"
+    rb"(?:HTTP/1\.[01] [0-9]|(?:GET|POST|PUT|HEAD|DELETE|OPTIONS|CONNECT|PATCH) [!-~]+ HTTP/1\.[01]\r?\n)"
 )
 TLS_START = re.compile(rb"[\x14-\x17]\x03[\x00-\x04]", re.DOTALL)
 """A TLS record header (RFC 8446 section 5.1)."""

@@ -28,7 +28,7 @@ from dissectors.h248.text_commands import COMMANDS, read_command
 from dissectors.h248.text_values import read_audit_items, read_error, read_list, read_properties, spelled
 from dissectors.h248.text_words import Reader
 
-_LWSP = r"(?:[ \t\r\n]|;[^\r\n]*+(?=[\r\n]))*+"
+_LWSP = r"(?:[ \t\r\n]|;[^\r\n]*[\r\n])*"
 _HEADER = re.compile(
     rf"{_LWSP}(?:(?:AU|Authentication){_LWSP}={_LWSP}0x([0-9A-F]{{8}}){_LWSP}:{_LWSP}0x([0-9A-F]{{8}}){_LWSP}:"
     rf"{_LWSP}0x([0-9A-F]{{24,64}}){_LWSP})?"

@@ -20,10 +20,10 @@ MAX_DEPTH = 16
 
 _LOCAL_REMOTE = (
     r"([LlRr](?<=[{,\s].)(?:(?<=[Ll])[Oo][Cc][Aa][Ll]|(?<=[Rr])[Ee][Mm][Oo][Tt][Ee])?)"
-    r"[ \t\r\n]*+\{([^}]*+(?:(?<=\\)\}[^}]*+)*+)\}"
+    r"[ \t\r\n]*\{([^}]*(?:(?<=\\)\}[^}]*)*)(?<!\\)\}"
 )
 _SDP = re.compile(_LOCAL_REMOTE, re.DOTALL)
-_PLAIN = r'"[^"]*+"|[{}=,<>#\[\]]|[^\s{}=,<>#\[\]";]++|;[^\r\n]*+|"'
+_PLAIN = r'"[^"]*"|[{}=,<>#\[\]]|[^\s{}=,<>#\[\]";]+|;[^\r\n]*|"'
 _WORD = re.compile(rf"{_LOCAL_REMOTE}|({_PLAIN})", re.DOTALL)
 _PLAIN_WORD = re.compile(rf"()()({_PLAIN})")
 _SDP_MARKS = {"L": "L{", "l": "L{", "R": "R{", "r": "R{"}

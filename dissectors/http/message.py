@@ -10,7 +10,7 @@ from dissectors.errors import DecodeError
 MAX_FIELDS = 256
 REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([!-~]{1,8192}) HTTP/1\.([01])[ \t]{0,8}")
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([0-9]{3})(?: ([\t -~\x80-\xff]{0,1024}))?")
-_FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}):[ \t]*+([^\r\n\0]*+)")
+_FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}):[ \t]*(?![ \t])([^\r\n\0]*)")
 _NO_BODY = (204, 304)
 
 

@@ -18,19 +18,18 @@ from dissectors.msrp.message import START_LINE, MsrpMessage, parse_byte_range, p
 FLAGS = frozenset(("$\r\n", "+\r\n", "#\r\n"))
 FLAG_OCTETS = {b"$\r\n": "$", b"+\r\n": "+", b"#\r\n": "#"}
 
-# Possessive where octets are counted: a hostile head costs its length, never more. `(?(n)(?!))` refuses a header that
-# comes twice, the look-ahead one in another case or place: there the complete reader decides. (No captures inside
-# possessive groups: early releases of Python 3.11 mishandle them.)
-_WORDS = r"[!-~]++(?: [!-~]++)*+"
+# No two neighbours can match the same octet, so a hostile head costs its length, never more. `(?(n)(?!))` refuses a
+# header that comes twice, the look-ahead one in another case or place: there the complete reader decides.
+_WORDS = r"[!-~]+(?: [!-~]+)*"
 _FIELDS = "To-Path|From-Path|Message-ID|Byte-Range|Success-Report|Failure-Report|Content-Type"
 _USUAL = re.compile(
-    r"MSRP ([A-Za-z0-9.\-+%=]{1,64}+) (?:([A-Z]{1,64}+)|([0-9]{3})(?: ([ -~]{0,900}+))?)\r\n"
+    r"MSRP ([A-Za-z0-9.\-+%=]{1,64}) (?:([A-Z]{1,64})|([0-9]{3})(?: ([ -~]{0,900}))?)\r\n"
     rf"To-Path: ({_WORDS})\r\nFrom-Path: ({_WORDS})\r\n"
-    r"(?:Message-ID: (?(7)(?!))([!-~]++)\r\n"
-    r"|Byte-Range: (?(8)(?!))([0-9*/-]{5,60}+)\r\n"
-    r"|Success-Report: (?(9)(?!))([!-~]++)\r\n"
-    r"|Failure-Report: (?(10)(?!))([!-~]++)\r\n"
-    rf"|(?!(?i:{_FIELDS}):)[!-9;-~]++: [ -~]*+\r\n"
+    r"(?:Message-ID: (?(7)(?!))([!-~]+)\r\n"
+    r"|Byte-Range: (?(8)(?!))([0-9*/-]{5,60})\r\n"
+    r"|Success-Report: (?(9)(?!))([!-~]+)\r\n"
+    r"|Failure-Report: (?(10)(?!))([!-~]+)\r\n"
+    rf"|(?!(?i:{_FIELDS}):)[!-9;-~]+: [ -~]*\r\n"
     r"){0,16}"
     rf"(?:-------\1([$+#])\r\n|Content-Type: ({_WORDS})\r\n\r\n)"
 )

@@ -15,8 +15,8 @@ from dissectors.errors import DecodeError
 from dissectors.sdp.media import MediaDescription
 from dissectors.sdp.section import Connection, Origin, Section, attribute_line, read_connection, read_origin
 
-_ANY_LINE = re.compile(rb"^[ \t]*+[a-z]=", re.MULTILINE)
-_VERSION_LINE = re.compile(rb"^[ \t]*+v=", re.MULTILINE)
+_ANY_LINE = re.compile(rb"^[ \t]*[a-z]=", re.MULTILINE)
+_VERSION_LINE = re.compile(rb"^[ \t]*v=", re.MULTILINE)
 
 
 @dataclass(slots=True)

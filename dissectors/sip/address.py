@@ -9,14 +9,14 @@ from dissectors.errors import DecodeError
 from dissectors.sip.parameters import parse_parameters, unquote
 
 # name-addr = [ display-name ] LAQUOT addr-spec RAQUOT
-_NAME_ADDR = re.compile(r'\s*+(?:"((?:[^"\\]|\\.)*+)"\s*+|([^<"]*+))<([^>]*+)>(.*)', re.DOTALL)
+_NAME_ADDR = re.compile(r'\s*(?!\s)(?:"([^"\\]*(?:\\.[^"\\]*)*)"\s*|([^<"]*))<([^>]*)>(.*)', re.DOTALL)
 # sent-protocol LWS sent-by *( SEMI via-params ); blanks are allowed around each slash (SLASH) and the colon.
 _VIA = re.compile(
-    r"\s*+([^\s/;,]++)\s*+/\s*+([^\s/;,]++)\s*+/\s*+([^\s/;,]++)\s++"
-    r"(\[[^\]\s]*+\]|[^\s:;,\[\]]++)\s*+(?::\s*+([0-9]{1,5})\s*+)?+((?:;.*)?)",
+    r"\s*([^\s/;,]+)\s*/\s*([^\s/;,]+)\s*/\s*([^\s/;,]+)\s+"
+    r"(\[[^\]\s]*\]|[^\s:;,\[\]]+)\s*(?::\s*([0-9]{1,5})\s*)?((?:;.*)?)",
     re.DOTALL,
 )
-_HOST_PORT = re.compile(r"(\[[^\]]*+\]|[^:\[\]]++)(?::([0-9]{1,5}))?+")
+_HOST_PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]+)(?::([0-9]{1,5}))?")
 _ESCAPED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 
 

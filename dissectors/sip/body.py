@@ -12,8 +12,8 @@ MAX_DEPTH = 8
 MAX_PARTS = 1000
 "How many parts one message may have; what follows stays unseen."
 
-_FOLD = re.compile(r"\r?\n[ \t]++")
-_FIELD = re.compile(r"^([^\s:]++)[ \t]*+:[ \t]*+([^\r\n]*)", re.MULTILINE)
+_FOLD = re.compile(r"\r?\n[ \t]+")
+_FIELD = re.compile(r"^([^\s:]+)[ \t]*:[ \t]*([^\r\n]*)", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ def _split_multipart(content_type: str, body: bytes) -> list[bytes]:
         return []
     mark = b"--" + boundary.encode("utf-8", "surrogateescape")
     # delimiter := CRLF "--" boundary; the CRLF belongs to it, not to the part before (RFC 2046 section 5.1.1).
-    marks = list(re.finditer(rb"(?:\A|\r?\n)" + re.escape(mark) + rb"(--)?[ \t]*+(?:\r?\n|\Z)", body))
+    marks = list(re.finditer(rb"(?:\A|\r?\n)" + re.escape(mark) + rb"(--)?[ \t]*(?:\r?\n|\Z)", body))
     pieces: list[bytes] = []
     for position, match in enumerate(marks):
         if match[1] is not None:

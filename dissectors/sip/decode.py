@@ -27,14 +27,14 @@ _USUAL_METHODS = frozenset(
 )  # fmt: skip
 _USUAL = tuple((key, len(key)) for key in ("\nCall-ID: ", "\nFrom: ", "\nTo: ", "\nCSeq: ", "\nContent-Length: "))
 _WANTED = re.compile(
-    r"\n(call-id|i|from|f|to|t|cseq|content-length|l|via|v)[ \t]*+:[ \t]*+([^\n]*)", re.IGNORECASE | re.ASCII
+    r"\n(call-id|i|from|f|to|t|cseq|content-length|l|via|v)[ \t]*:[ \t]*([^\n]*)", re.IGNORECASE | re.ASCII
 )
 _PLACE = {
     "call-id": 0, "i": 0, "from": 1, "f": 1, "to": 2, "t": 2, "cseq": 3,
     "content-length": 4, "l": 4, "via": 5, "v": 5,
 }  # fmt: skip
 _NAMES = ("Call-ID", "From", "To", "CSeq")
-_VIA = re.compile(r"\n(?:via|v)[ \t]*+:", re.IGNORECASE | re.ASCII)
+_VIA = re.compile(r"\n(?:via|v)[ \t]*:", re.IGNORECASE | re.ASCII)
 _EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
 
 

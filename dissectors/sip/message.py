@@ -39,8 +39,8 @@ COMPACT_FORMS = {
 }
 # LWS = [*WSP CRLF] 1*WSP: a folded value reads as one with single blanks (section 7.3.1).
 # The look-behind keeps a long run of blanks linear.
-_FOLD = re.compile(r"(?<![ \t])[ \t]*+\r?\n[ \t]++")
-_FIELD = re.compile(r"\n([^\s:]++)[ \t]*+:[ \t]*+([^\n]*)")
+_FOLD = re.compile(r"(?<![ \t])[ \t]*\r?\n[ \t]+")
+_FIELD = re.compile(r"\n([^\s:]+)[ \t]*:[ \t]*([^\n]*)")
 
 
 @lru_cache(maxsize=256)
@@ -48,7 +48,7 @@ def _field_of(name: str) -> re.Pattern[bytes]:
     """Finds the fields of one name, long or compact, with the lines they are folded over (section 7.3.1)."""
     compact = next((short for short, long in COMPACT_FORMS.items() if long == name), name)
     either = b"|".join(re.escape(each.encode("utf-8", "surrogateescape")) for each in {name, compact})
-    return re.compile(rb"\n(?:" + either + rb")[ \t]*+:[ \t]*+([^\n]*+(?:\n[ \t]++[^\n]*+)*+)", re.IGNORECASE)
+    return re.compile(rb"\n(?:" + either + rb")[ \t]*:[ \t]*([^\n]*(?:\n[ \t]+[^\n]*)*)", re.IGNORECASE)
 
 
 def lower_name(name: str) -> str:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 
 # generic-param = token [ EQUAL gen-value ], gen-value = token / host / quoted-string
-_PARAMETER = re.compile(r';[ \t]*+([^\s;=,"<>]++)[ \t]*+(?:=[ \t]*+(?:"((?:[^"\\]|\\.)*+)"|([^;,\s"]*+)))?+', re.DOTALL)
+_PARAMETER = re.compile(r';[ \t]*([^\s;=,"<>]+)[ \t]*(?:=[ \t]*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^;,\s"]*)))?', re.DOTALL)
 # One element of a comma-separated list; an unclosed quote or bracket runs to the end.
-_ELEMENT = re.compile(r'(?:[^,"<]++|"(?:[^"\\]|\\.)*+(?:"|\\?+\Z)|<[^>]*+(?:>|\Z))++', re.DOTALL)
+_ELEMENT = re.compile(r'(?:[^,"<]+|"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|<[^>]*(?:>|\Z))+', re.DOTALL)
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 

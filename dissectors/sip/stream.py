@@ -16,16 +16,16 @@ from dissectors.sip.decode import decode_sip
 from dissectors.sip.message import SipMessage
 
 _START = (
-    rb"(?:SIP/2\.0 [0-9]{3}(?: [^\r\n]{0,8192}+)?+"
-    rb"|[A-Za-z0-9\-.!%*_+`'~]{1,256}+ [^ \r\n]{1,8192}+ SIP/2\.0[ \t]{0,64}+)\r?\n"
+    rb"(?:SIP/2\.0 [0-9]{3}(?: [^\r\n]{0,8192})?"
+    rb"|[A-Za-z0-9\-.!%*_+`'~]{1,256} [^ \r\n]{1,8192} SIP/2\.0[ \t]{0,64})\r?\n"
 )
 _START_LINE = re.compile(_START)
 # A status line alone also stands in message/sipfrag bodies; one with a header field under it begins a message.
-_NEXT_START = re.compile(rb"\n(?=" + _START + rb"[!-9;-~]{1,256}+[ \t]{0,64}+:)")
+_NEXT_START = re.compile(rb"\n(?=" + _START + rb"[!-9;-~]{1,256}[ \t]{0,64}:)")
 _NEXT_START_SIZE = 1 + 256 + 8192 + 80 + 256 + 64
 _EMPTY_LINES = re.compile(rb"[\r\n]+")
 _EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
-_LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*+:(?:[ \t]|\r?\n[ \t])*+([^\r\n]*)", re.IGNORECASE)
+_LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*:(?:[ \t]|\r?\n[ \t])*([^\r\n]*)", re.IGNORECASE)
 _NUMBER = re.compile(rb"[0-9]{1,10}")
 
 

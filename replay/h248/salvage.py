@@ -10,7 +10,7 @@ import re
 from dissectors.h248 import ErrorDescriptor, H248Message, TransactionReply
 
 _TEXT = re.compile(
-    rb"\s*+(?:MEGACO|!)/[0-9]{1,2}\s++[^\s{}]{1,300}+\s*+(?:Transaction|T)\s*+=\s*+([0-9]{1,10})\s*+\{", re.IGNORECASE
+    rb"\s*(?:MEGACO|!)/[0-9]{1,2}\s+[^\s{}]{1,300}\s+(?:Transaction|T)\s*=\s*([0-9]{1,10})\s*\{", re.IGNORECASE
 )
 
 

@@ -18,8 +18,8 @@ from dissectors.msrp.message import START_LINE, parse_head
 
 # The response that nearly every request gets, to a transaction id of ours. RFC 4975 section 7.2.
 _USUAL_RESPONSE = re.compile(
-    rb"MSRP ([0-9a-f]{16}) 200(?: [^\r\n]{0,80}+)?\r\n"
-    rb"To-Path: [^\r\n]{1,2048}+\r\nFrom-Path: [^\r\n]{1,2048}+\r\n-------\1\$\r\n"
+    rb"MSRP ([0-9a-f]{16}) 200(?: [^\r\n]{0,80})?\r\n"
+    rb"To-Path: [^\r\n]{1,2048}\r\nFrom-Path: [^\r\n]{1,2048}\r\n-------\1\$\r\n"
 )
 PIECE = 16_384
 "Octets of a chunk without an end that are handed out together."

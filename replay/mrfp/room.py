@@ -11,7 +11,7 @@ from replay.mrfp.envelope import Envelope
 if TYPE_CHECKING:
     from replay.mrfp.leg import Leg
 
-_NICKNAME = re.compile(r'"((?:[^"\\\x00-\x1f\x7f]|\\.)*+)"', re.DOTALL)
+_NICKNAME = re.compile(r'"((?:[^"\\\x00-\x1f\x7f]|\\.)*)"', re.DOTALL)
 MAX_NICKNAME = 1023
 "Octets (RFC 7701 section 7.1)."
 
