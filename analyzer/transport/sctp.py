@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from analyzer.transport.flow import FlowKey, reverse_key
 from analyzer.transport.m3ua import ProtocolData, ServiceIndicator, decode_protocol_data
@@ -34,6 +35,8 @@ PPID_H248 = 7
 CHECK_TIME = 20_000_000
 "ns between two looks at held messages."
 ALIASES = 64
+ACKNOWLEDGED = 8
+"Directions between the same ports that one SACK is for at most, the latest: its tag is that of the other direction."
 
 
 @dataclass(slots=True)
@@ -59,7 +62,19 @@ class SctpData:
 class SctpTable:
     """The associations of a capture; memory is bounded by `limit` directions, each with caps of its own."""
 
-    __slots__ = ("_aliases", "_directions", "_due", "_holding", "_tags", "counts", "evicted", "faults", "limit", "m3ua")
+    __slots__ = (
+        "_aliases",
+        "_between",
+        "_directions",
+        "_due",
+        "_holding",
+        "_tags",
+        "counts",
+        "evicted",
+        "faults",
+        "limit",
+        "m3ua",
+    )
 
     def __init__(self, limit: int = 2048) -> None:
         self.limit = limit
@@ -74,6 +89,8 @@ class SctpTable:
         self._directions: dict[Direction, None] = {}
         self._aliases: dict[tuple[int, int, int], Direction] = {}  # addresses, ports, tag
         self._tags: dict[tuple[int, int], Direction] = {}  # ports, tag
+        self._between: dict[FlowKey, dict[Direction, None]] = {}
+        "The directions that a SACK the other way may be for."
         self._holding: dict[Direction, None] = {}
         self._due = 0
 
@@ -132,13 +149,15 @@ class SctpTable:
             self._tags[ports, tag] = direction
         direction.aliases.append(alias)
         self._aliases[alias] = direction
+        self._between.setdefault((addresses, ports), {})[direction] = None
         return direction
 
     def _acknowledge(self, key: FlowKey, tsn: int) -> None:
         """SACK tells what reached the other side, so that it is known what the capture has missed."""
-        for direction in self._holding:
-            if any(alias[:2] == key for alias in direction.aliases):
-                direction.acknowledge(tsn)
+        if self._holding:
+            for direction in islice(reversed(self._between.get(key, {})), ACKNOWLEDGED):
+                if direction.holds:
+                    direction.acknowledge(tsn)
 
     def _remove(self, direction: Direction, ready: list[Message]) -> None:
         direction.flush(ready)
@@ -146,6 +165,11 @@ class SctpTable:
         self._holding.pop(direction, None)
         for alias in direction.aliases:
             self._aliases.pop(alias, None)
+            between = self._between.get(alias[:2])
+            if between is not None:
+                between.pop(direction, None)
+                if not between:
+                    del self._between[alias[:2]]
         if self._tags.get((direction.ports, direction.tag)) is direction:
             del self._tags[direction.ports, direction.tag]
         for reason, count in (

@@ -1,19 +1,12 @@
-"""One direction of an SCTP association: which TSNs came, and the order within streams (RFC 9260 section 6)."""
+"""One direction of an SCTP association: fragments joined, and the order within streams (RFC 9260 section 6)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analyzer.transport.sctp_arrivals import TSN_MASK, Arrival, Arrivals, signed
 from analyzer.transport.sctp_chunks import Fragment
 from analyzer.transport.sctp_fragments import Fragments
-
-TSN_MASK = 0xFFFFFFFF
-NEAR = 1 << 16
-"TSNs around the highest one that can belong to the same association at the same time."
-EARLY = 64
-"TSNs below the first one seen that are still taken: the start may be shuffled."
-AHEAD = 4096
-"TSNs remembered beyond a missing one."
 
 HOLD_ACKNOWLEDGED = 20_000_000
 "ns that a message waits for an earlier one of its stream when the receiver has acknowledged both."
@@ -22,7 +15,11 @@ HOLD = 3_000_000_000
 STREAMS = 4096
 "Streams that are kept in order; messages of more are handed out as they come."
 HELD_MESSAGES = 256
+"Messages of all streams that wait at the same time; so no more streams than these have any."
 HELD_OCTETS = 1 << 20
+
+StreamKey = tuple[int, bool]
+"""Stream identifier; I-DATA counts by itself."""
 
 
 @dataclass(slots=True, eq=False)
@@ -30,6 +27,8 @@ class Message:
     """All fragments of a user message, first to last."""
 
     fragments: list[Fragment]
+    time: int = 0
+    "When the last of its fragments came, ns."
 
 
 class Stream:
@@ -47,14 +46,12 @@ class Direction:
     """TSNs seen, fragments, streams, and figures of one direction."""
 
     __slots__ = (
-        "_ahead",
-        "_early",
-        "_first",
         "_held_count",
         "_held_octets",
-        "_upto",
+        "_waiting",
         "acknowledged",
         "aliases",
+        "arrivals",
         "fragments",
         "missing",
         "out_of_order",
@@ -69,18 +66,17 @@ class Direction:
         self.tag = tag
         self.aliases: list[tuple[int, int, int]] = []
         "Addresses, ports and tag under which its packets came."
+        self.arrivals = Arrivals()
         self.fragments = Fragments()
-        self.streams: dict[tuple[int, bool], Stream] = {}
+        self.streams: dict[StreamKey, Stream] = {}
         self.acknowledged = -1
         "Cumulative TSN that the other side acknowledged last; -1 before any."
         self.missing = 0
         "Messages that others of their stream waited for in vain."
         self.out_of_order = 0
         self.restarts = 0
-        self._first = -1
-        self._upto = -1
-        self._ahead: set[int] = set()
-        self._early: set[int] = set()
+        self._waiting: dict[StreamKey, Stream] = {}
+        "The streams that hold messages."
         self._held_count = 0
         self._held_octets = 0
 
@@ -91,60 +87,31 @@ class Direction:
 
     def is_near(self, tsn: int) -> bool:
         """Tell whether a TSN can belong to this association now."""
-        return abs(_signed(tsn - self._upto)) < NEAR
+        return self.arrivals.is_near(tsn)
 
     def acknowledge(self, tsn: int) -> None:
         """Note the cumulative TSN of a SACK from the other side."""
-        if self.is_near(tsn) and (self.acknowledged < 0 or _signed(tsn - self.acknowledged) > 0):
+        if self.is_near(tsn) and (self.acknowledged < 0 or signed(tsn - self.acknowledged) > 0):
             self.acknowledged = tsn
 
     def receive(self, fragment: Fragment, ready: list[Message]) -> bool:
         """Take a DATA chunk, append the messages that are ready with it; return False when it is a duplicate."""
-        if not self._is_new(fragment.tsn, ready):
+        arrival = self.arrivals.receive(fragment.tsn)
+        if arrival is Arrival.DUPLICATE:
             return False
+        if arrival is Arrival.RESTART:
+            self._restart(ready)
         if fragment.begin and fragment.end:
-            self._complete(Message([fragment]), ready)
+            self._complete(Message([fragment], fragment.time), ready)
         elif joined := self.fragments.add(fragment):
-            self._complete(Message(joined), ready)
+            self._complete(Message(joined, max(each.time for each in joined)), ready)
         return True
 
-    def _is_new(self, tsn: int, ready: list[Message]) -> bool:
-        if self._upto < 0:
-            self._first = self._upto = tsn
-            return True
-        step = _signed(tsn - self._upto)
-        if step == 1:
-            self._upto = tsn
-            self._advance()
-            return True
-        if abs(step) >= NEAR:  # another association with the same tag, or much was lost
-            self.flush(ready)
-            self.restarts += 1
-            self.streams.clear()
-            self._ahead.clear()
-            self._early.clear()
-            self._first = self._upto = tsn
-            self.acknowledged = -1
-            return True
-        if step > 1:
-            if tsn in self._ahead:
-                return False
-            self._ahead.add(tsn)
-            if len(self._ahead) > AHEAD:
-                self._upto = min(self._ahead, key=lambda each: _signed(each - self._upto))
-                self._ahead.discard(self._upto)
-                self._advance()
-            return True
-        if -EARLY <= _signed(tsn - self._first) < 0 and tsn not in self._early:
-            self._early.add(tsn)
-            return True
-        return False
-
-    def _advance(self) -> None:
-        ahead = self._ahead
-        while ahead and (following := (self._upto + 1) & TSN_MASK) in ahead:
-            ahead.discard(following)
-            self._upto = following
+    def _restart(self, ready: list[Message]) -> None:
+        self.flush(ready)
+        self.restarts += 1
+        self.streams.clear()
+        self.acknowledged = -1
 
     # ------------------------------------------------------------------ order within streams
 
@@ -169,62 +136,59 @@ class Direction:
             stream.expected = (sequence + 1) & mask
             ready.append(message)
             if stream.held:
-                self._drain(stream, mask, ready)
+                self._drain(key, mask, ready)
         elif step > mask >> 1 or sequence in stream.held:
             self.out_of_order += 1
             ready.append(message)
         else:
             stream.held[sequence] = message
+            self._waiting[key] = stream
             self._held_count += 1
             self._held_octets += _size(message)
             while self._held_count > HELD_MESSAGES or self._held_octets > HELD_OCTETS:
-                self._skip(max(self.streams.items(), key=lambda item: len(item[1].held)), ready)
+                self._skip(max(self._waiting, key=lambda each: len(self._waiting[each].held)), ready)
 
-    def _drain(self, stream: Stream, mask: int, ready: list[Message]) -> None:
+    def _drain(self, key: StreamKey, mask: int, ready: list[Message]) -> None:
+        stream = self.streams[key]
         while (message := stream.held.pop(stream.expected, None)) is not None:
             self._held_count -= 1
             self._held_octets -= _size(message)
             self.out_of_order += 1
             stream.expected = (stream.expected + 1) & mask
             ready.append(message)
+        if not stream.held:
+            self._waiting.pop(key, None)
 
-    def _skip(self, item: tuple[tuple[int, bool], Stream], ready: list[Message]) -> None:
+    def _skip(self, key: StreamKey, ready: list[Message]) -> None:
         """Give up the messages that the first held one of this stream waits for."""
-        (_, interleaved), stream = item
-        mask = TSN_MASK if interleaved else 0xFFFF
+        stream = self.streams[key]
+        mask = TSN_MASK if key[1] else 0xFFFF
         nearest = min(stream.held, key=lambda sequence: (sequence - stream.expected) & mask)
         self.missing += (nearest - stream.expected) & mask
         stream.expected = nearest
-        self._drain(stream, mask, ready)
+        self._drain(key, mask, ready)
 
     def check(self, now: int, ready: list[Message]) -> None:
         """Hand out the messages that have waited long enough at capture time `now`."""
-        for item in self.streams.items():
-            stream = item[1]
+        for key, stream in list(self._waiting.items()):
             while stream.held and self._is_due(stream, now):
-                self._skip(item, ready)
+                self._skip(key, ready)
 
     def _is_due(self, stream: Stream, now: int) -> bool:
         for message in stream.held.values():
-            last = message.fragments[-1]
-            age = now - max(each.time for each in message.fragments)
+            age = now - message.time
             if age >= HOLD:
                 return True
-            if age >= HOLD_ACKNOWLEDGED and self.acknowledged >= 0 and _signed(self.acknowledged - last.tsn) >= 0:
+            last = message.fragments[-1].tsn
+            if age >= HOLD_ACKNOWLEDGED and self.acknowledged >= 0 and signed(self.acknowledged - last) >= 0:
                 return True
         return False
 
     def flush(self, ready: list[Message]) -> None:
         """Hand out all that is held."""
-        for item in self.streams.items():
-            while item[1].held:
-                self._skip(item, ready)
-
-
-def _signed(difference: int) -> int:
-    """Serial number arithmetic (RFC 9260 section 1.6)."""
-    difference &= TSN_MASK
-    return difference - 0x100000000 if difference > 0x7FFFFFFF else difference
+        for key, stream in self.streams.items():
+            while stream.held:
+                self._skip(key, ready)
 
 
 def _size(message: Message) -> int:
