@@ -22,6 +22,9 @@ from dissectors.h248 import (
     context_name,
 )
 
+MAX_NAMED = 32
+"Terminations of one command that its line names; the line stands in the session of each of them."
+
 
 def timeline(signalling: Iterable[TimelineEntry], connections: Iterable[ConnectionPart]) -> list[TimelineEntry]:
     """Everything said in a session, by time and frame."""
@@ -104,8 +107,12 @@ def sip_entries(call: SipCall) -> Iterator[TimelineEntry]:
 def h248_entries(terminations: Iterable[Termination]) -> Iterator[TimelineEntry]:
     """The messages about these terminations; one message about several is one line."""
     said: dict[int, tuple[Message, list[str]]] = {}
+    told: set[int] = set()
     for life in terminations:
         for pair in life.pairs:
+            if id(pair) in told:  # one command about many terminations
+                continue
+            told.add(id(pair))
             transaction = pair.transaction
             for message in transaction.messages:
                 words = said.setdefault(id(message), (message, []))[1]
@@ -143,4 +150,8 @@ def _said(pair: CommandPair, message: Message) -> str:
 def _command(command: Command | None, context_id: int) -> str:
     if command is None:
         return ""
-    return f"{command.name.value} {','.join(command.termination_ids)} C={context_name(context_id)}"
+    names = command.termination_ids
+    listed = ",".join(names[:MAX_NAMED])
+    if len(names) > MAX_NAMED:
+        listed += f",... ({len(names)} terminations)"
+    return f"{command.name.value} {listed} C={context_name(context_id)}"

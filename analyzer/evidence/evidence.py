@@ -6,6 +6,7 @@ proxies and border gateways on the way may have rewritten the others.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -257,10 +258,11 @@ class Evidence:
             return set()
         known = self.session.border_contexts
         contexts = [(life.gateway, life.context_life) for life in lives]
+        ours = Counter(contexts)
         found = set()
         for life, context in zip(lives, contexts, strict=True):
             # A context with both sides of the call in it needs no other leg to show what it is.
-            joins = context in known or contexts.count(context) > 1
+            joins = context in known or ours[context] > 1
             if joins or self.nodes.role(bare_address(life.controller)) == Role.IMS_ALG:
                 found.add(id(life))
         return found
