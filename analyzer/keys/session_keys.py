@@ -80,7 +80,7 @@ def unlock(evidence: Evidence, init: MikeyMessage, ring: KeyRing) -> Unlocked:
         resp.message if resp is not None else None,
         secrets=ring.for_transfer(init),
         kms_exchanges=kms_exchanges(evidence),
-        identities=[each.encode() for each in identities(evidence)],
+        identities=[each.encode("utf-8", "surrogateescape") for each in identities(evidence)],
         tek_lengths=TEK_LENGTHS,
     )
 

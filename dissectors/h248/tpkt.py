@@ -42,7 +42,7 @@ class TpktStream:
         at = 0
         while True:
             if self._lost_at is not None:
-                at = self._resume(buffer, at, found)
+                at = self._resume(buffer, at, self._lost_at, found)
                 if self._lost_at is not None:
                     break
             if len(buffer) - at < 4:
@@ -103,9 +103,8 @@ class TpktStream:
         self._lost_at = None
         return [Framed(start, end, None, DecodeError("TPKT frame", 0, why))] if end > start else []
 
-    def _resume(self, buffer: bytes, at: int, found: list[Framed[H248Message]]) -> int:
+    def _resume(self, buffer: bytes, at: int, lost_at: int, found: list[Framed[H248Message]]) -> int:
         """Search the next plausible frame; `_lost_at` stays set as long as there is none."""
-        assert self._lost_at is not None
         while True:
             candidate = buffer.find(HEADER, at)
             if candidate < 0:
@@ -114,8 +113,8 @@ class TpktStream:
                 return candidate
             if buffer[candidate + 4] in _STARTS and int.from_bytes(buffer[candidate + 2 : candidate + 4], "big") > 12:
                 start = self._offset + candidate
-                if start > self._lost_at:
-                    found.append(Framed(self._lost_at, start, None, DecodeError("TPKT frame", 0, "no frame header")))
+                if start > lost_at:
+                    found.append(Framed(lost_at, start, None, DecodeError("TPKT frame", 0, "no frame header")))
                 self._lost_at = None
                 return candidate
             at = candidate + 1

@@ -74,10 +74,7 @@ def decode_head(head: bytes, body: bytes = b"", body_size: int = 0) -> HttpMessa
     """Read start line and fields, up to and with the empty line. DecodeError for what is none."""
     lines = head.replace(b"\r\n", b"\n").split(b"\n")
     first = lines[0]
-    request = REQUEST_LINE.fullmatch(first)
-    status = None if request is not None else STATUS_LINE.fullmatch(first)
-    if request is None and status is None:
-        raise DecodeError("HTTP start line", 0, "neither a request line nor a status line")
+    start = _start_line(first)
     fields: list[tuple[str, str]] = []
     offset = len(first)
     for line in lines[1:]:
@@ -93,9 +90,15 @@ def decode_head(head: bytes, body: bytes = b"", body_size: int = 0) -> HttpMessa
                 raise DecodeError("HTTP message", offset, why)
             fields.append((match[1].decode("ascii").lower(), match[2].rstrip().decode("latin-1")))
         offset += len(line) + 1
+    return HttpMessage(head, *start, tuple(fields), body, body_size)
+
+
+def _start_line(line: bytes) -> tuple[bool, str, str, int, str, int]:
+    """The fields of `HttpMessage` from `is_request` to `version`."""
+    request = REQUEST_LINE.fullmatch(line)
     if request is not None:
-        method, target, version = request[1].decode("ascii"), request[2].decode("ascii"), int(request[3])
-        return HttpMessage(head, True, method, target, 0, "", version, tuple(fields), body, body_size)
-    assert status is not None
-    reason = (status[3] or b"").decode("latin-1")
-    return HttpMessage(head, False, "", "", int(status[2]), reason, int(status[1]), tuple(fields), body, body_size)
+        return True, request[1].decode("ascii"), request[2].decode("ascii"), 0, "", int(request[3])
+    status = STATUS_LINE.fullmatch(line)
+    if status is None:
+        raise DecodeError("HTTP start line", 0, "neither a request line nor a status line")
+    return False, "", "", int(status[2]), (status[3] or b"").decode("latin-1"), int(status[1])

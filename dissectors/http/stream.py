@@ -228,9 +228,9 @@ class HttpStream:
         self._drop(len(part))
 
     def _complete(self, out: list[Framed[HttpMessage]]) -> None:
-        assert self._head is not None
-        message = replace(self._head, body=bytes(self._body), body_size=self._size)
-        out.append(Framed(self._start, self._offset, message))
+        if self._head is not None:
+            message = replace(self._head, body=bytes(self._body), body_size=self._size)
+            out.append(Framed(self._start, self._offset, message))
         self._reset(self._offset)
 
     def _hunt(self, error: DecodeError) -> bool:

@@ -111,10 +111,12 @@ def build_transfer_init(
         return message
     if mpk_r is None:
         raise ValueError("keys are forked: the initiator data needs MPKr")
-    assert message.verification is not None
-    data = initiator_data(ticket.flags.prf, mpk_r, message.verification)
+    v = message.verification
+    if v is None:
+        raise ValueError("keys are forked: the initiator data needs V")
+    data = initiator_data(ticket.flags.prf, mpk_r, v)
     ticket = replace(ticket, initiator_data=data)
-    return make_message(header, [*front, ticket, *behind, message.verification])
+    return make_message(header, [*front, ticket, *behind, v])
 
 
 def initiator_data(function: int, mpk_r: bytes, v: Verification) -> bytes:

@@ -38,10 +38,6 @@ def open_base_ticket(ticket: Ticket, secret: Secret) -> KeySource:
         base = decode_base_ticket(ticket.ticket_data)
     except DecodeError as error:
         raise RefusalError(Reason.UNREADABLE_TICKET, f"ticket type {name_of(ticket.ticket_type)}, {error}") from None
-    assert base.verification is not None
-    assert base.rand is not None
-    assert base.kemac is not None
-    assert base.timestamp is not None
     keys = ticket_keys(ticket.flags.prf, secret.key, base.rand)
     v = base.verification
     protected = ticket.protected()
@@ -65,7 +61,7 @@ def open_mpk(ticket: Ticket, secret: Secret) -> KeySource:
         base = decode_base_ticket(ticket.ticket_data)
     except DecodeError as error:
         raise RefusalError(Reason.UNREADABLE_TICKET, str(error)) from None
-    mpk_i, mpk_r = split_mpk(ticket.flags.prf, secret.key, base.rand or b"")
+    mpk_i, mpk_r = split_mpk(ticket.flags.prf, secret.key, base.rand)
     return KeySource(secret=secret, trace=("MPK",), mpk_i=mpk_i, mpk_r=mpk_r)
 
 

@@ -74,33 +74,16 @@ class BaseTicket:
 
     thdr: Thdr
     payloads: tuple[Payload, ...]
-    trailing: bytes = b""
-
-    @property
-    def timestamp(self) -> Timestamp | None:
-        """T."""
-        return next((each for each in self.payloads if isinstance(each, Timestamp)), None)
-
-    @property
-    def rand(self) -> bytes | None:
-        """RAND."""
-        return next((each.rand for each in self.payloads if isinstance(each, Rand)), None)
-
-    @property
-    def kemac(self) -> Kemac | None:
-        """The protected keys."""
-        return next((each for each in self.payloads if isinstance(each, Kemac)), None)
+    timestamp: Timestamp
+    rand: bytes
+    kemac: Kemac
+    "The protected keys."
+    verification: Verification
 
     @property
     def key_identity(self) -> Idr | None:
         """IDRpsk: which ticket key protects it."""
         return next((e for e in self.payloads if isinstance(e, Idr) and e.role == IdRole.PRE_SHARED_KEY), None)
-
-    @property
-    def verification(self) -> Verification | None:
-        """V, if it is last."""
-        last = self.payloads[-1] if self.payloads else None
-        return last if isinstance(last, Verification) else None
 
 
 def decode_base_ticket(ticket_data: bytes) -> BaseTicket:
@@ -109,12 +92,16 @@ def decode_base_ticket(ticket_data: bytes) -> BaseTicket:
     first = reader.pull_int(1)
     thdr = Thdr(reader.pull_vector(2))
     chain = pull_chain(reader, first)
-    ticket = BaseTicket(thdr, chain.payloads, ticket_data[chain.end :])
-    if ticket.trailing or any(isinstance(each, OpaquePayload) for each in ticket.payloads):
+    payloads = chain.payloads
+    if ticket_data[chain.end :] or any(isinstance(each, OpaquePayload) for each in payloads):
         raise DecodeError("MIKEY base ticket", chain.end, "octets that belong to no payload of a base ticket")
-    if None in (ticket.timestamp, ticket.rand, ticket.kemac, ticket.verification):
+    timestamp = next((each for each in payloads if isinstance(each, Timestamp)), None)
+    rand = next((each.rand for each in payloads if isinstance(each, Rand)), None)
+    kemac = next((each for each in payloads if isinstance(each, Kemac)), None)
+    v = payloads[-1] if payloads else None
+    if timestamp is None or rand is None or kemac is None or not isinstance(v, Verification):
         raise DecodeError("MIKEY base ticket", 0, "not THDR T RAND KEMAC [IDRpsk] V")
-    return ticket
+    return BaseTicket(thdr, payloads, timestamp, rand, kemac, v)
 
 
 def encode_base_ticket(thdr: Thdr, payloads: Sequence[Payload]) -> bytes:

@@ -155,20 +155,13 @@ def _find_usual(head: str, line_end: int) -> _Found | None:
 
 
 def _find_any(head: str) -> _Found:
-    found: list[str | None] = [None] * 6
+    found: dict[int, str] = {}
     for name, value in _WANTED.findall(unfold(head)):
-        place = _PLACE[name.lower()]
-        if found[place] is None:
-            found[place] = value
+        found.setdefault(_PLACE[name.lower()], value)
     for place, name in enumerate(_NAMES):
-        if not found[place]:
+        if not found.get(place):
             raise DecodeError("SIP message", 0, f"no {name}")
-    call_id, from_value, to_value, cseq, length, via = found
-    assert call_id is not None
-    assert from_value is not None
-    assert to_value is not None
-    assert cseq is not None
-    return call_id, from_value, to_value, cseq, length, via or ""
+    return found[0], found[1], found[2], found[3], found.get(4), found.get(5, "")
 
 
 def _tag(value: str) -> str:

@@ -136,9 +136,7 @@ class SipStream:
             self._error = None
             return at
         if not self._needed:
-            if not self._searched and buffer[at] in b"\r\n":
-                empty = _EMPTY_LINES.match(buffer, at)
-                assert empty is not None
+            if not self._searched and buffer[at] in b"\r\n" and (empty := _EMPTY_LINES.match(buffer, at)) is not None:
                 self.empty_lines += buffer.count(b"\n", at, empty.end())
                 return empty.end()
             step = self._step_head(buffer, at, base)

@@ -5,8 +5,9 @@ An extension that cannot be read is kept as octets and named in `malformed`: the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from dissectors.errors import DecodeError
 from dissectors.tls.cursor import Cursor
@@ -122,6 +123,9 @@ class EncryptedExtensions(Extensions):
     """EncryptedExtensions (RFC 8446 section 4.3.1)."""
 
 
+H = TypeVar("H", bound=Extensions)
+
+
 def decode_client_hello(body: bytes) -> ClientHello:
     """The body of a client_hello message; raises `DecodeError`."""
     cursor = Cursor(body, "ClientHello")
@@ -153,13 +157,11 @@ def decode_server_hello(body: bytes) -> ServerHello:
 def decode_encrypted_extensions(body: bytes) -> EncryptedExtensions:
     """The body of an encrypted_extensions message; raises `DecodeError`."""
     found = EncryptedExtensions()
-    _pull_extensions(Cursor(body, "EncryptedExtensions"), found, _SERVER)
+    _pull_extensions(Cursor(body, "EncryptedExtensions"), found, _ENCRYPTED)
     return found
 
 
-def _pull_extensions(
-    cursor: Cursor, hello: Extensions, readers: dict[int, Callable[[Cursor, Extensions], None]]
-) -> None:
+def _pull_extensions(cursor: Cursor, hello: H, readers: Mapping[int, Callable[[Cursor, H], None]]) -> None:
     if not cursor.more:
         return  # before extensions there were none (RFC 5246 section 7.4.1.2)
     block = cursor.pull_block(2)
@@ -269,8 +271,7 @@ def _server_share(cursor: Cursor, hello: Extensions) -> None:
     hello.key_shares = (KeyShare(group, cursor.pull_opaque(2) if cursor.more else b""),)
 
 
-def _client_psks(cursor: Cursor, hello: Extensions) -> None:
-    assert isinstance(hello, ClientHello)
+def _client_psks(cursor: Cursor, hello: ClientHello) -> None:
     identities = cursor.pull_block(2)
     offered = []
     while identities.more:
@@ -286,9 +287,12 @@ def _client_psks(cursor: Cursor, hello: Extensions) -> None:
     hello.binders_size = size
 
 
-def _server_psk(cursor: Cursor, hello: Extensions) -> None:
-    assert isinstance(hello, ServerHello)
+def _server_psk(cursor: Cursor, hello: ServerHello) -> None:
     hello.selected_psk = cursor.pull_uint(2)
+
+
+def _misplaced(cursor: Cursor, _: EncryptedExtensions) -> None:
+    raise cursor.error("it does not belong into EncryptedExtensions (RFC 8446 section 4.2)")
 
 
 _BOTH: dict[int, Callable[[Cursor, Extensions], None]] = {
@@ -305,14 +309,20 @@ _BOTH: dict[int, Callable[[Cursor, Extensions], None]] = {
     Ext.early_data: _early_data,
     Ext.cookie: _cookie,
 }
-_CLIENT = _BOTH | {
+_CLIENT: dict[int, Callable[[Cursor, ClientHello], None]] = {
+    **_BOTH,
     Ext.supported_versions: _client_versions,
     Ext.psk_key_exchange_modes: _modes,
     Ext.key_share: _client_shares,
     Ext.pre_shared_key: _client_psks,
 }
-_SERVER = _BOTH | {
+_SERVER: dict[int, Callable[[Cursor, ServerHello], None]] = {
+    **_BOTH,
     Ext.supported_versions: _server_version,
     Ext.key_share: _server_share,
     Ext.pre_shared_key: _server_psk,
+}
+_ENCRYPTED: dict[int, Callable[[Cursor, EncryptedExtensions], None]] = {
+    **_BOTH,
+    **dict.fromkeys((Ext.supported_versions, Ext.key_share, Ext.pre_shared_key, Ext.cookie), _misplaced),
 }

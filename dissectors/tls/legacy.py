@@ -282,7 +282,9 @@ class LegacyConnection:
             self._advance(lane, seen.start, seen.end, out)
             return
         if isinstance(decoded, ServerHello):
-            self._server_hello(negotiation, message, decoded)
+            # A second one within a handshake: no peer goes on with that.
+            if negotiation.session.server_hello is None:
+                self._server_hello(negotiation, message, decoded)
             return
         if negotiation.session.server_hello is None:
             return  # out of order before there is a hash: kept nowhere
@@ -358,11 +360,10 @@ class LegacyConnection:
     def _advance(self, lane: Lane, start: int, end: int, out: list[TlsEvent]) -> None:
         """This direction has sent Finished."""
         self.finished.add(lane.direction)
-        if len(self.finished) < 2:
+        negotiation = self.negotiation
+        if len(self.finished) < 2 or negotiation is None:
             self.turn = 1 - lane.direction
             return
-        negotiation = self.negotiation
-        assert negotiation is not None
         self.turn = None
         session = negotiation.session
         session.established = True

@@ -25,17 +25,17 @@ from dissectors.tls.transcript import Transcript
 class Candidate:
     """A master secret that may be the session's."""
 
-    __slots__ = ("_block", "master", "source")
+    __slots__ = ("_block", "master", "source", "suite")
 
-    def __init__(self, source: KeySource, master: bytes) -> None:
+    def __init__(self, source: KeySource, master: bytes, suite: Suite) -> None:
         self.source = source
         self.master = master
+        self.suite = suite
         self._block = b""
 
     def opener(self, negotiation: Negotiation, client: bool, budget: TrialBudget) -> RecordOpener:
         """Opens what the client (or the server) sends under this master secret."""
-        suite = negotiation.suite
-        assert suite is not None
+        suite = self.suite
         session = negotiation.session
         version = session.version
         if not self._block:
@@ -120,27 +120,29 @@ class Negotiation:
 
     def _candidates(self, secrets: TlsSecrets, context: object) -> Iterator[Candidate]:
         session = self.session
-        if self.unsupported or session.server_hello is None or self.suite is None:
+        suite = self.suite
+        if self.unsupported or session.server_hello is None or suite is None:
             return
         if session.resumed or self.broken:
             cached = self.cached(secrets)
             if cached is not None and cached.secret and cached.source is not None:
                 label = cached.source.label
-                yield Candidate(KeySource("resumption", label, cached.source.origin or cached.source), cached.secret)
+                source = KeySource("resumption", label, cached.source.origin or cached.source)
+                yield Candidate(source, cached.secret, suite)
         log = secrets.key_log
         from_log = KeySource("key_log")
         master = log.secret(CLIENT_RANDOM, session.client_random)
         if master is not None:
-            yield Candidate(from_log, master)
+            yield Candidate(from_log, master, suite)
         master = log.session_master_secret(session.server_hello.session_id)
         if master is not None:
-            yield Candidate(from_log, master)
+            yield Candidate(from_log, master, suite)
         if session.resumed:
             return
-        for source, premaster in self._premaster_secrets(secrets, context, from_log):
+        for source, premaster in self._premaster_secrets(secrets, context, suite.key_exchange):
             master = self._master(premaster)
             if master:
-                yield Candidate(source, master)
+                yield Candidate(source, master, suite)
 
     def _master(self, premaster: bytes) -> bytes:
         session = self.session
@@ -151,10 +153,9 @@ class Negotiation:
         return prf.master_secret(self.hash_name, premaster, session.client_random, session.server_random)
 
     def _premaster_secrets(
-        self, secrets: TlsSecrets, context: object, from_log: KeySource
+        self, secrets: TlsSecrets, context: object, exchange: str
     ) -> Iterator[tuple[KeySource, bytes]]:
-        assert self.suite is not None
-        exchange = self.suite.key_exchange
+        from_log = KeySource("key_log")
         premaster = secrets.key_log.secret(PMS_CLIENT_RANDOM, self.session.client_random)
         if premaster is not None:
             yield from_log, premaster

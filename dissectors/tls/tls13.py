@@ -232,7 +232,7 @@ class Tls13Connection:
             return
         self._hello_seen = True
         try:
-            self._find_keys(message, hello)
+            self._find_keys(message, hello, self.suite)
         except UnsupportedCipherError as error:
             self._reason = Outcome(OutcomeKind.UNSUPPORTED, f"the cryptography library here lacks {error}")
         if self._reason is not None:
@@ -241,11 +241,13 @@ class Tls13Connection:
     def _finished(
         self, lane: Lane, message: bytes, decoded: Finished, client: bool, seen: HandshakeSeen, out: list[TlsEvent]
     ) -> None:
-        assert self.suite is not None
+        suite = self.suite
+        if suite is None:
+            return  # no ServerHello chose one: it finishes nothing
         session = self.session
         openers = self._openers[lane.direction]
         if openers and not self.broken:
-            expected = finished_mac(self.suite.hash, openers[0].secret, self.transcript.digest())
+            expected = finished_mac(suite.hash, openers[0].secret, self.transcript.digest())
             matches = hmac.compare_digest(expected, decoded.verify_data)
             if client:
                 session.client_finished = matches
@@ -256,11 +258,11 @@ class Tls13Connection:
             self._client_done(lane, seen, out)
             return
         if self._schedule is not None and not self.broken:
-            self._application_keys(self._schedule)
+            self._application_keys(self._schedule, suite)
         self._next_key(lane.direction)
         early = session.client_hello.early_data and not self._retried
         if early and session.early_data_accepted and _EARLY in session.secrets:
-            self._openers[session.client].insert(0, self._opener(session.secrets[_EARLY]))
+            self._openers[session.client].insert(0, self._opener(suite, session.secrets[_EARLY]))
         elif early:
             self._skipping = True
         self.turn = session.client
@@ -286,9 +288,8 @@ class Tls13Connection:
 
     # Keys
 
-    def _opener(self, secret: bytes) -> Tls13Opener:
-        assert self.suite is not None
-        return Tls13Opener(self.suite, secret, self.observer.budget)
+    def _opener(self, suite: Suite, secret: bytes) -> Tls13Opener:
+        return Tls13Opener(suite, secret, self.observer.budget)
 
     def _next_key(self, direction: int) -> None:
         openers = self._openers[direction]
@@ -300,9 +301,8 @@ class Tls13Connection:
         if openers:
             openers[:] = [openers[0].updated()]
 
-    def _find_keys(self, message: bytes, hello: ServerHello) -> None:
+    def _find_keys(self, message: bytes, hello: ServerHello, suite: Suite) -> None:
         session = self.session
-        assert self.suite is not None
         offered = session.client_hello.psks
         used = None
         if hello.selected_psk is not None and hello.selected_psk < len(offered):
@@ -322,18 +322,18 @@ class Tls13Connection:
                 self.broken = True  # Finished cannot be read: no turns
             for side, direction in enumerate((1 - session.client, session.client)):
                 secrets = (logged.get(_HANDSHAKE[side]), logged.get(_APPLICATION[side]))
-                self._openers[direction].extend(self._opener(secret) for secret in secrets if secret is not None)
+                self._openers[direction].extend(self._opener(suite, secret) for secret in secrets if secret is not None)
             return
-        search = PskSearch(self.observer, session, self.suite.hash)
+        search = PskSearch(self.observer, session, suite.hash)
         found = None if used is None else search.find(used, self._binder_digest)
         self.transcript.add(message)
         if found is None or hello.key_shares:
             self._reason = why_closed13(session, found is not None, search.asked)
         else:
             session.key_source, self._schedule = found
-            self._handshake_keys(self._schedule)
+            self._handshake_keys(self._schedule, suite)
 
-    def _handshake_keys(self, schedule: KeySchedule) -> None:
+    def _handshake_keys(self, schedule: KeySchedule, suite: Suite) -> None:
         session = self.session
         schedule.without_dh()
         transcript = self.transcript.digest()
@@ -344,16 +344,16 @@ class Tls13Connection:
             label = (b"s hs traffic", b"c hs traffic")[side]
             secret = derive_secret(schedule.hash_name, schedule.handshake, label, transcript)
             session.secrets[_HANDSHAKE[side]] = secret
-            self._openers[direction].append(self._opener(secret))
+            self._openers[direction].append(self._opener(suite, secret))
 
-    def _application_keys(self, schedule: KeySchedule) -> None:
+    def _application_keys(self, schedule: KeySchedule, suite: Suite) -> None:
         session = self.session
         transcript = self.transcript.digest()
         for side, direction in enumerate((1 - session.client, session.client)):
             label = (b"s ap traffic", b"c ap traffic")[side]
             secret = derive_secret(schedule.hash_name, schedule.master, label, transcript)
             session.secrets[_APPLICATION[side]] = secret
-            self._openers[direction].append(self._opener(secret))
+            self._openers[direction].append(self._opener(suite, secret))
         session.secrets["EXPORTER_SECRET"] = derive_secret(
             schedule.hash_name, schedule.master, b"exp master", transcript
         )
