@@ -164,9 +164,9 @@ class _Input:
         self._file: BinaryIO | None = None
         self._source: Source | None = None
         self._first = b""
-        self._open()
+        file = self._open()
         try:
-            self._look()
+            self._look(file)
         except OSError as error:
             self.close()
             raise _cannot_read(path, error) from error
@@ -192,9 +192,9 @@ class _Input:
         capture = self.capture
         try:
             if self.regular:
-                self._open()
-                self._start(size)
-            yield from self._decode(size)
+                self._source = self._start(self._open(), size)
+            if self._source is not None:
+                yield from self._decode(self._source, size)
         except OSError as error:
             self._note(f"reading failed: {error.strerror or error}", None)
         finally:
@@ -202,10 +202,9 @@ class _Input:
         if not self.regular:
             capture.size = self.consumed
 
-    def _decode(self, size: int) -> Iterator[PacketBlock]:
+    def _decode(self, source: Source, size: int) -> Iterator[PacketBlock]:
         """The loop of reading: decode what is there, carry what is cut, read on."""
-        source, capture = self._source, self.capture
-        assert source is not None
+        capture = self.capture
         data = self._first
         begins = 0  # where data[0] stands in the unpacked file
         decoder: pcap.PcapDecoder | pcapng.PcapngDecoder
@@ -240,11 +239,11 @@ class _Input:
     def _note(self, damage: str, at: int | None) -> None:
         self.capture.damage = damage if at is None else f"{damage}, at octet {at}"
 
-    def _open(self) -> None:
+    def _open(self) -> BinaryIO:
         path = self.capture.path
         if path == "-":
             self._file = self._stdin if self._stdin is not None else sys.stdin.buffer
-            return
+            return self._file
         try:
             status = os.stat(path)
             if stat.S_ISDIR(status.st_mode):
@@ -258,11 +257,10 @@ class _Input:
             raise CaptureError(path, "no such file", "check the name") from error
         self.regular = stat.S_ISREG(status.st_mode)
         self.capture.size = status.st_size if self.regular else 0
+        return self._file
 
-    def _start(self, size: int) -> None:
+    def _start(self, file: BinaryIO, size: int) -> Source:
         """Read the first `size` octets into `_first`, through the unpacker that they ask for."""
-        file = self._file
-        assert file is not None
         capture = self.capture
         head = b""
         while len(head) < pcap.FILE_HEADER and (more := file.read(pcap.FILE_HEADER - len(head))):
@@ -270,21 +268,22 @@ class _Input:
         if not head:
             raise CaptureError(capture.path, "the file is empty", "capture again, or name another file")
         packed = compression_of(head)
+        source: Source
         if packed is None and self.regular:
             file.seek(0)
-            self._source = FileSource(file)
+            source = FileSource(file)
         else:
-            self._source = PipeSource(file, head, packed)
-        self._first = self._source.read(b"", size)
+            source = PipeSource(file, head, packed)
+        self._first = source.read(b"", size)
         capture.format = "pcapng" if self._first[:4] == pcapng.MAGIC else "pcap"
         if packed is not None:
             capture.format += f"+{packed}"
+        return source
 
-    def _look(self) -> None:
+    def _look(self, file: BinaryIO) -> None:
         """Refuse what is no capture, and learn the time of the first packet."""
-        self._start(PROBE_OCTETS)
-        first, source, path = self._first, self._source, self.capture.path
-        assert source is not None
+        source = self._source = self._start(file, PROBE_OCTETS)
+        first, path = self._first, self.capture.path
         packed = self.capture.format.partition("+")[2]
         inside = f"{packed} of " if packed else ""
         try:

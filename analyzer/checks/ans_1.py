@@ -17,10 +17,9 @@ def judge(evidence: Evidence) -> Result:
     if answer is None:
         return not_observable("no answer in the capture")
     configure = evidence.configure
-    if configure is None:
+    remote = configure.remote if configure is not None else None
+    if configure is None or remote is None:
         return _never_configured(evidence)
-    remote = configure.remote
-    assert remote is not None
     if remote.path == answer.end.path:
         time = configure.request.time if configure.request is not None else 0
         return Result(Status.OK, frames=configure.frames, begin=time, end=configure.asked)

@@ -39,11 +39,13 @@ def judge(evidence: Evidence) -> Result:
 
 def _texts(evidence: Evidence, sent: SentTo) -> tuple[str, str]:
     side = evidence.parties.side(sent.receiver)
-    assert side is not None
-    own, theirs = place_of(side.end.path[-1]), place_of(sent.to_path.rpartition(" ")[2])
-    assert own is not None
-    assert theirs is not None
-    return f"{own[0]} port {own[1]}", f"{theirs[0]} port {theirs[1]}"
+    own = side.end.path[-1] if side is not None and side.end.path else ""
+    return _place_text(own), _place_text(sent.to_path.rpartition(" ")[2])
+
+
+def _place_text(uri: str) -> str:
+    place = place_of(uri)
+    return f"{place[0]} port {place[1]}" if place is not None else "no host and port"
 
 
 def _frames(evidence: Evidence, sent: SentTo) -> tuple[int, ...]:

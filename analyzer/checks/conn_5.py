@@ -49,9 +49,8 @@ def _falls_back(crossing: Crossing) -> bool:
 
 def _waits(crossing: Crossing, evidence: Evidence) -> bool:
     """The other side connects to the one whose description it is."""
-    if crossing.other_leg and crossing.party is Party.ANSWERER:
+    if crossing.other_leg and crossing.party is Party.ANSWERER and crossing.taker is not None:
         # Taken on the leg before: its own offer and answer say who connects there.
-        assert crossing.taker is not None
         return not (crossing.after.setup == "active" and crossing.taker.setup != "active")
     return evidence.connection_model.opener is crossing.party.other
 

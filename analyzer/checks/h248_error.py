@@ -11,7 +11,7 @@ from analyzer.conversations.h248_transactions import CommandPair
 from analyzer.evidence import Evidence
 from analyzer.findings import OK, Finding, Result, Severity, Status, not_observable
 from analyzer.identities import masked_text
-from dissectors.h248 import CommandName
+from dissectors.h248 import CommandName, ErrorDescriptor
 
 KINDS = frozenset({"message", "call", "h248"})
 NO_H248 = not_observable("no H.248 about this session in the capture")
@@ -34,7 +34,7 @@ def judge(evidence: Evidence) -> Result:
                 continue  # GEN-4: a message filter
             key = name.value, error.code
             if key not in findings:
-                findings[key] = _tell(life, pair, _made_good(evidence, life, pair))
+                findings[key] = _tell(life, pair, error, _made_good(evidence, life, pair))
     return Result(Status.FAILED, findings=tuple(findings.values())) if findings else OK
 
 
@@ -49,9 +49,8 @@ def _made_good(evidence: Evidence, life: Termination, pair: CommandPair) -> bool
     )
 
 
-def _tell(life: Termination, pair: CommandPair, made_good: bool) -> Finding:
-    error, name = pair.error, pair.command.name
-    assert error is not None
+def _tell(life: Termination, pair: CommandPair, error: ErrorDescriptor, made_good: bool) -> Finding:
+    name = pair.command.name
     said = masked_text(error.text)
     severity, then = None, ""
     if made_good:

@@ -26,7 +26,8 @@ def judge(evidence: Evidence) -> Result:
     if opener is evidence.mrfp_party:
         return not_applicable("the MRFP opened the connection")
     side = parties.side(opener)
-    assert side is not None
+    if side is None:
+        return not_observable(evidence.connection_model.reason)
     source = connection.client.src_ip
     addresses = {address for address in side.addresses if is_address(address)}
     if source in addresses:

@@ -16,10 +16,9 @@ def judge(evidence: Evidence) -> Result:
     if offer is None:
         return not_observable("the offer was not captured")
     configure = evidence.configure
-    if configure is None:
+    remote = configure.remote if configure is not None else None
+    if configure is None or remote is None:
         return not_observable(evidence.orders_incomplete or "no command gives the MRFP a Remote descriptor")
-    remote = configure.remote
-    assert remote is not None
     if remote.path == offer.end.path:
         return OK
     return RULE.broken(

@@ -12,6 +12,7 @@ from analyzer.conversations.media import place_of, plain_address
 from analyzer.evidence import Announced, Order
 from analyzer.findings import OK, Result, not_applicable, not_observable
 
+_PORT = re.compile(r"[0-9]{1,9}")
 DISCARD = 9
 "The port of an end that will only connect (RFC 4145 section 4.1): there is nothing to compare."
 
@@ -43,8 +44,7 @@ def compare_with_lines(rule: Rule, announced: Announced, order: Order, what: str
 
 def _compare(rule: Rule, announced: Announced, order: Order, what: str, place: tuple[str, int], source: str) -> Result:
     remote = order.remote
-    assert remote is not None
-    if not remote.address or not remote.port.isdecimal():
+    if remote is None or not remote.address or not _PORT.fullmatch(remote.port):
         return not_applicable("the Remote descriptor has no address and port")
     told = (plain_address(remote.address), int(remote.port))
     if told == place or (DISCARD in (place[1], told[1]) and told[0] == place[0]):

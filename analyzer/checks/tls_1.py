@@ -14,25 +14,25 @@ TOLERANCE_NS = 2_000_000
 def judge(evidence: Evidence) -> Result:
     """ClientHello after the SYN ACK."""
     found = tls_connection(evidence)
-    if found is None:
+    hello = found[1].hello if found is not None else None
+    if found is None or hello is None:
         if not evidence.is_secured:
             return not_applicable("the session has no TLS")
         return not_observable("no TLS handshake of this session in the capture")
-    connection, tls = found
-    assert tls.hello is not None
+    connection, _ = found
     accepted = evidence.first_step(connection, "SYN ACK")
     if accepted is None:
         return not_observable("the TCP handshake was not captured")
     time, frames = accepted
-    if tls.hello.time < time - TOLERANCE_NS:
+    if hello.time < time - TOLERANCE_NS:
         return RULE.broken(
             f"ClientHello was sent before the TCP connection was accepted{evidence.scope.clocks}.",
-            (*tls.hello.frames, *frames),
+            (*hello.frames, *frames),
             expected="ClientHello after SYN, SYN ACK, ACK",
-            actual=f"ClientHello {(time - tls.hello.time) / 1e6:.1f} ms before SYN ACK",
+            actual=f"ClientHello {(time - hello.time) / 1e6:.1f} ms before SYN ACK",
             severity=None if evidence.scope.one_clock else Severity.WARNING,
         )
-    return Result(Status.OK, frames=(*frames, *tls.hello.frames), begin=time, end=tls.hello.time)
+    return Result(Status.OK, frames=(*frames, *hello.frames), begin=time, end=hello.time)
 
 
 RULE = Rule(

@@ -17,7 +17,8 @@ from analyzer.model import Confidence
 def judge(evidence: Evidence) -> Result:
     """Who sent ClientHello against who was to."""
     found = tls_connection(evidence)
-    if found is None:
+    hello = found[1].hello if found is not None else None
+    if found is None or hello is None:
         if not evidence.is_secured:
             return not_applicable("the session has no TLS")
         return not_observable("no ClientHello of this session in the capture")
@@ -25,14 +26,13 @@ def judge(evidence: Evidence) -> Result:
     client = tls_client(evidence, connection, tls)
     if not client:
         return not_observable("which end is the MRFP's is not known")
-    assert tls.hello is not None
     told = next((each for each in evidence.orders if start_tls_wanted(each, evidence.profile)), None)
     if told is not None:
         if client == "MRFP":
-            return Result(Status.OK, "TLS client by signal", frames=(*told.frames, *tls.hello.frames))
+            return Result(Status.OK, "TLS client by signal", frames=(*told.frames, *hello.frames))
         return RULE.broken(
             "The MRFP was told to start TLS, and the UE started it.",
-            (*told.frames, *tls.hello.frames),
+            (*told.frames, *hello.frames),
             expected="ClientHello from the MRFP",
             actual="ClientHello from the UE",
             severity=Severity.ERROR,
@@ -43,10 +43,10 @@ def judge(evidence: Evidence) -> Result:
     answerer = "MRFP" if evidence.side is Side.ANSWERS else "UE"
     active = answerer if answer.end.setup == "active" else other(answerer)
     if client == active:
-        return Result(Status.OK, "TLS client by a=setup", frames=(*answer.frames, *tls.hello.frames))
+        return Result(Status.OK, "TLS client by a=setup", frames=(*answer.frames, *hello.frames))
     return RULE.broken(
         f"The {client} started TLS, though a=setup makes the {active} active and nothing else tells the TLS role.",
-        (*answer.frames, *tls.hello.frames),
+        (*answer.frames, *hello.frames),
         expected=f"ClientHello from the {active}",
         actual=f"ClientHello from the {client}",
         confidence=Confidence.LIKELY,

@@ -31,15 +31,14 @@ MEANINGS = {
 
 def judge(evidence: Evidence) -> Result:
     """No fatal alert, and a handshake that ends with Finished of both sides."""
-    tried = [part.connection for part in evidence.connection_parts if part.connection.tls is not None]
+    connections = [part.connection for part in evidence.connection_parts]
+    tried = [(each, each.tls) for each in connections if each.tls is not None]
     if not tried:
         if not evidence.is_secured:
             return not_applicable("the session has no TLS")
         return not_observable("no TLS of this session in the capture")
-    worked = [each for each in tried if each.tls is not None and each.tls.established is not None]
-    for connection in reversed(tried):
-        tls = connection.tls
-        assert tls is not None
+    worked = [each for each, tls in tried if tls.established is not None]
+    for connection, tls in reversed(tried):
         if tls.fatal is None and not _given_up(connection, tls):
             continue
         severity = Severity.WARNING if worked and connection not in worked else None

@@ -88,6 +88,8 @@ class Transaction:
 class CommandPair:
     """One command of a request beside its reply; one of the two may be missing."""
 
+    command: Command
+    "The request, or the reply where the request is missing."
     request: Command | None
     reply: Command | None
     context_id: int
@@ -96,12 +98,6 @@ class CommandPair:
     transaction: Transaction
     refusal: ErrorDescriptor | None = None
     "The error of the action or the transaction that stands in place of the reply to this command."
-
-    @property
-    def command(self) -> Command:
-        found = self.request or self.reply
-        assert found is not None
-        return found
 
     @property
     def error(self) -> ErrorDescriptor | None:
@@ -286,10 +282,13 @@ def _pair_action(
     if answer is not None and answer.error is not None:
         refusal = answer.error
     if len(asked) == 1 == len(answered) and refusal is None and asked[0].name == answered[0].name:
-        return [CommandPair(asked[0], answered[0], context_id, wanted, transaction)]
+        return [CommandPair(asked[0], asked[0], answered[0], context_id, wanted, transaction)]
     pairs: list[CommandPair] = []
     for request, reply in _matched(asked, answered):
-        pair = CommandPair(request, reply, context_id, wanted, transaction)
+        command = request or reply
+        if command is None:
+            continue
+        pair = CommandPair(command, request, reply, context_id, wanted, transaction)
         if reply is None:
             pair.refusal, refusal = refusal, None
         pairs.append(pair)

@@ -128,11 +128,10 @@ class _Pairing:
         if octets is None:
             return
         known = self.offers.get(key)
-        if known is None:
+        if known is None or known.offer is None:
             self.offers[key] = Exchange(Described(message, octets, announced_ends(octets)), None)
         else:
             # A retransmission, or the same request on the next hop, is the same offer.
-            assert known.offer is not None
             known.offer_copies.append(_copy(message, octets, known.offer))
 
     def response(self, message: Message) -> None:
@@ -169,7 +168,8 @@ class _Pairing:
         """
         offered = fork.answer is None
         known = fork.offer if offered else fork.answer
-        assert known is not None
+        if known is None:
+            return
         part = _copy(message, octets, known)
         copies = fork.offer_copies if offered else fork.answer_copies
         early: SipMessage = known.message.decoded
@@ -229,5 +229,6 @@ def _copy(message: Message, octets: bytes, known: Described) -> Described:
 
 def _time(exchange: Exchange) -> tuple[int, tuple[int, ...], str]:
     first = exchange.offer or exchange.answer
-    assert first is not None
+    if first is None:
+        return 0, (), exchange.to_tag
     return first.message.time, first.message.frames, exchange.to_tag

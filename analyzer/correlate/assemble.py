@@ -45,10 +45,11 @@ def assemble_session(
     elif termination is not None:
         session_id = stable_id("s", "h248", termination.gateway, termination.name, termination.started)
         first, last = termination.started, termination.last
-    else:
-        assert connection is not None
+    elif connection is not None:
         session_id = stable_id("s", "tcp", *connection.client.key, *sorted(connection.session_ids()))
         first, last = connection.started, connection.last
+    else:
+        raise TypeError("a session is of a call, a termination or a connection")
 
     legs = correlator.legs.others(call.call_id) if call is not None else {}
     rivals = correlator.ends_of(legs) if legs and ends else []
@@ -153,9 +154,9 @@ def _participants(facts: CallFacts, exchange: Exchange | None) -> list[Participa
 
 def _sent_by_caller(facts: CallFacts, exchange: Exchange) -> bool:
     """Did the caller make the offer?"""
-    if exchange.offer is not None:
-        sip = exchange.offer.message.decoded
-        return bool(sip.is_request == (sip.from_tag == facts.caller.tag))
-    assert exchange.answer is not None
-    sip = exchange.answer.message.decoded
-    return bool(sip.is_request != (sip.from_tag == facts.caller.tag))
+    known = exchange.offer or exchange.answer
+    if known is None:
+        return False
+    sip = known.message.decoded
+    sent = sip.is_request == (sip.from_tag == facts.caller.tag)
+    return bool(sent) == (exchange.offer is not None)

@@ -127,8 +127,7 @@ def orders(life: Termination) -> list[Order]:
 
 def _when(order: Order) -> tuple[int, tuple[int, ...]]:
     message = order.request or order.reply
-    assert message is not None
-    return message.time, message.frames
+    return (message.time, message.frames) if message is not None else (0, ())
 
 
 def _stream(command: Command | None, life: Termination) -> StreamParameters | None:

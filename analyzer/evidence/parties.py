@@ -157,8 +157,8 @@ class Parties:
 
     def _client(self, msrp: MsrpSession) -> Party | None:
         """Whose session-id the client of a connection uses."""
-        assert self.offerer is not None
-        assert self.answerer is not None
+        if self.offerer is None or self.answerer is None:
+            return None
         theirs, ours = self.offerer.end.session_id, self.answerer.end.session_id
         if theirs == ours:
             return None
@@ -270,8 +270,8 @@ class Parties:
 
     def _across(self, leg: LegMedia) -> Iterator[Crossing]:
         """The leg before this one: its offer became ours, our answer became its answer."""
-        assert self.offerer is not None
-        assert self.answerer is not None
+        if self.offerer is None or self.answerer is None:
+            return
         if leg.offer is None or leg.answer is None or self._comes_before(leg):
             return
         theirs = {leg.offer.end.session_id, leg.answer.end.session_id} - {""}

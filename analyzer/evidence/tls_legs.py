@@ -59,7 +59,8 @@ def other(who: str) -> str:
 
 def others_of_conference(evidence: Evidence) -> tuple[TlsLeg, list[TlsLeg]] | None:
     """This leg, and the legs of its conference that were judged before it; None where there is no conference."""
-    if evidence.connection is None:
+    connection = evidence.connection
+    if connection is None:
         return None
     keys = []
     if evidence.facts is not None and evidence.facts.focus_uri:
@@ -72,7 +73,7 @@ def others_of_conference(evidence: Evidence) -> tuple[TlsLeg, list[TlsLeg]] | No
     known = {leg.session: leg for key in keys for leg in table.get(key, ())}
     mine = known.get(evidence.session.id)
     if mine is None:
-        mine = _leg(evidence)
+        mine = _leg(evidence, connection)
         for key in keys:
             legs = table.setdefault(key, [])
             if len(legs) < MAX_LEGS:
@@ -82,9 +83,7 @@ def others_of_conference(evidence: Evidence) -> tuple[TlsLeg, list[TlsLeg]] | No
     return mine, [leg for leg in known.values() if leg is not mine]
 
 
-def _leg(evidence: Evidence) -> TlsLeg:
-    connection = evidence.connection
-    assert connection is not None
+def _leg(evidence: Evidence, connection: Connection) -> TlsLeg:
     tls = connection.tls
     opener = evidence.opener(connection)
     address = connection.client.src if opener == "UE" else connection.client.dst

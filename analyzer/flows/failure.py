@@ -116,13 +116,12 @@ def _notified(rule: Rule, evidence: Evidence, failure: _Failure) -> Result:
         if request is None:
             return not_observable("the request of the Notify was not captured")
         return Result(Status.OK, frames=request.frames, begin=request.time, end=request.time)
-    life = evidence.mrfp
-    assert life is not None
+    life, order = evidence.mrfp, armed[0].request
+    if life is None or order is None:
+        return not_observable("the command that asks for the notification was not captured")
     if any(pair.command.name == CommandName.NOTIFY and pair.request is None for pair in life.pairs):
         return not_observable("a Notify was answered whose request was not captured")
     until = life.ended if life.ended is not None else life.last
-    order = armed[0].request
-    assert order is not None
     due = failure.moment + failure.grace
     if until < due and not (life.ended is None and evidence.scope.heard_after("h248", order, due)):
         return not_observable("H.248 of this termination is not in the capture long enough after the failure")

@@ -48,7 +48,8 @@ def reserve_and_configure(rule: Rule, evidence: Evidence) -> Result:
     if order.reply is not None and not order.executed:
         return not_applicable("the MRFP refused the Add")
     configure = evidence.configure
-    if configure is None:
+    remote = configure.remote if configure is not None else None
+    if configure is None or remote is None:
         if lacking := evidence.orders_incomplete or evidence.unseen_configure:
             return not_observable(lacking)
         return rule.broken(
@@ -57,8 +58,6 @@ def reserve_and_configure(rule: Rule, evidence: Evidence) -> Result:
             expected="a Remote descriptor with c= and m= of the UE",
             actual="Add without Remote",
         )
-    remote = configure.remote
-    assert remote is not None
     lacks = [name for name, value in (("address", remote.address), ("port", remote.port)) if value in ("", "$")]
     if lacks:
         return rule.broken(
@@ -100,9 +99,8 @@ def start_of_tcp(rule: Rule, evidence: Evidence) -> Result:
         return not_observable(evidence.orders_incomplete or "the Add of its termination was not captured")
     answer = evidence.answer
     wanted = [each for each in evidence.orders if each.request is not None and start_wanted(each, evidence.profile)]
-    if wanted:
-        request = wanted[0].request
-        assert request is not None
+    request = wanted[0].request if wanted else None
+    if request is not None:
         if answer is not None and answer.end.setup == "passive":
             return rule.broken(
                 "The MRFC told the MRFP to open the TCP connection, but answered a=setup:passive: both ends will try.",

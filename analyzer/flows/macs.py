@@ -27,8 +27,7 @@ RESOLVE_RESP = 18
 def transfer_init_accepted(rule: Rule, evidence: Evidence, carrier: KeyManagement, _message: MikeyMessage) -> Result:
     """Who accepts an INVITE could decode and resolve its TRANSFER_INIT; else it is rejected."""
     facts = evidence.facts
-    assert facts is not None
-    if facts.status >= 300:
+    if facts is None or facts.status >= 300:
         return at(carrier.announced)  # rejected: the check was made
     unlocked = evidence.session.unlocked
     fits = unlocked.checks.transfer_init if unlocked is not None else None
@@ -136,7 +135,8 @@ def identities_of_sip(rule: Rule, evidence: Evidence, carrier: KeyManagement, me
     from dissectors.mikey import IdRole
 
     facts = evidence.facts
-    assert facts is not None
+    if facts is None:
+        return not_observable("SIP of the session is not in the capture")
     for role, uris, header in (
         (IdRole.INITIATOR, [facts.caller.uri], "From"),
         (IdRole.RESPONDER, [facts.callee.uri, facts.request_uri], "To"),
@@ -144,7 +144,7 @@ def identities_of_sip(rule: Rule, evidence: Evidence, carrier: KeyManagement, me
         identity = message.identity(role)
         if identity is None or not any(uris):
             continue
-        told = _user(identity.data.decode("utf-8", "replace"))
+        told = _user(identity.data.decode("utf-8", "surrogateescape"))
         if told not in {_user(uri) for uri in uris if uri}:
             return rule.broken(
                 f"The identity of the {role.name.lower()} in TRANSFER_INIT is not that of the {header} header.",

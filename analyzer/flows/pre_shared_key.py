@@ -96,9 +96,8 @@ def start_of_both(rule: Rule, evidence: Evidence) -> Result:
         return not_observable(evidence.orders_incomplete or "the Add of its termination was not captured")
     tcp = [each for each in evidence.orders if each.request is not None and start_wanted(each, evidence.profile)]
     tls = [each for each in evidence.orders if each.request is not None and start_tls_wanted(each, evidence.profile)]
-    if tcp and tls:
-        request = tcp[0].request
-        assert request is not None
+    request = tcp[0].request if tcp else None
+    if request is not None and tls:
         return Result(Status.OK, frames=tcp[0].frames, begin=request.time, end=tcp[0].asked)
     answer = evidence.answer
     if answer is None:
@@ -149,10 +148,9 @@ def reserved_only(rule: Rule, evidence: Evidence) -> Result:
 def configured(rule: Rule, evidence: Evidence) -> Result:
     """Configure: Remote with address and port, the Pre-Shared Key, and both failure events by then."""
     configure = evidence.configure
-    if configure is None or configure.request is None:
+    remote = configure.remote if configure is not None else None
+    if configure is None or configure.request is None or remote is None:
         return not_observable(evidence.orders_incomplete or "no command gives the MRFP a Remote descriptor")
-    remote = configure.remote
-    assert remote is not None
     lacks = [name for name, value in (("address", remote.address), ("port", remote.port)) if value in ("", "$")]
     if lacks:
         return rule.broken(

@@ -6,6 +6,7 @@ from analyzer.conversations.connection import Connection
 from analyzer.conversations.msrp_exchange import MsrpExchange
 from analyzer.conversations.msrp_watch import Ending
 from analyzer.conversations.tls_facts import TlsFacts, TlsMoment
+from analyzer.conversations.tls_transcript import TlsTranscript
 from analyzer.opening.records import Places
 from dissectors.framing import Framed
 from dissectors.msrp import MsrpMessage, MsrpStream
@@ -31,6 +32,7 @@ class TlsReader:
         self, connection: Connection, secrets: TlsSecrets, context: object, *, keep_plain: bool = False
     ) -> None:
         self._connection = connection
+        self._transcript = connection.transcript if connection.transcript is not None else TlsTranscript()
         self._observer = TlsObserver(secrets, context=context)
         self._places = (Places(), Places())
         self._plain = (Places(), Places())
@@ -58,8 +60,7 @@ class TlsReader:
 
     def read(self) -> TlsFacts:
         """Read everything that was kept."""
-        transcript = self._connection.transcript
-        assert transcript is not None
+        transcript = self._transcript
         observer = self._observer
         for direction, time, frame, size, data in transcript.pieces:
             self._places[direction].add(size, (frame,), time)
@@ -189,8 +190,7 @@ class TlsReader:
 
     def _ending(self) -> Ending:
         """How the connection went out, as far as it was kept."""
-        connection, transcript = self._connection, self._connection.transcript
-        assert transcript is not None
+        connection, transcript = self._connection, self._transcript
         heard = [0, 0]
         for direction, time, *_ in transcript.pieces:
             heard[direction] = max(heard[direction], time)

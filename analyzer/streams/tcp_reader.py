@@ -104,15 +104,15 @@ class ConnectionReader:
         if side.is_idle and isinstance(decoder, MsrpStream):
             decoder.skip_to(piece.offset - side.base)
         self._decode(decoder, piece.data, stream, side)
-        if self._kms is not None:
-            assert isinstance(decoder, HttpStream)
+        if self._kms is not None and isinstance(decoder, HttpStream):
             return not self._kms.gives_up(decoder)
         return True
 
     def receive_run(self, rows: Rows, runs: Runs, scan: Scan, first: int, stop: int, streams: Streams) -> None:
         """Take the octets of a run of segments of MSRP, that TCP has taken; `streams` are those of its sides."""
         exchange = self._exchange
-        assert exchange is not None
+        if exchange is None:
+            return  # TCP gives runs to MSRP alone
         turned = streams[0].index
         there, back = self._sides
         if there.decoder is None or back.decoder is None:
@@ -158,8 +158,10 @@ class ConnectionReader:
             stream.released = offset + at - start
             decoder.skip_to(stream.released - side.base)
         stream.mark(offset, rows.frame[row], rows.time[row])
-        assert decoder is not None
-        self._decode(decoder, rows.data[at:end], stream, side)
+        if decoder is None:
+            decoder = self._begin(offset, side, stream)
+        if decoder is not None:
+            self._decode(decoder, rows.data[at:end], stream, side)
 
     def _decode(self, decoder: StreamDecoder[Any], data: bytes, stream: TcpStream, side: _Side) -> None:
         found = decoder.receive_data(data)
@@ -196,8 +198,7 @@ class ConnectionReader:
         return not all(transcript.left_out)
 
     def _begin(self, offset: int, side: _Side, stream: TcpStream) -> StreamDecoder[Any] | None:
-        assert self.speaker is not None
-        if self.speaker.decoder is None:
+        if self.speaker is None or self.speaker.decoder is None:
             return None
         side.decoder = self.speaker.decoder()
         side.base = offset
@@ -222,8 +223,7 @@ class ConnectionReader:
                 self._undecoded(framed, frames, direction)
             elif exchange is not None:
                 exchange.add(message, direction, time, frames)
-            elif self._kms is None or self._kms.wants(message):
-                assert self.speaker is not None
+            elif self.speaker is not None and (self._kms is None or self._kms.wants(message)):
                 flow = self.digest.server if direction else self.digest.client
                 self._emit(self.speaker.name, flow, time, frames, message)
             stream.released = end
@@ -357,8 +357,7 @@ class TcpReader:
                     del readers[connection]
                     self._finish(reader)
                     connection.dissolve()
-            else:
-                assert type(event) is TcpGap
+            elif type(event) is TcpGap:
                 reader = readers.get(event.stream.connection)
                 if reader is not None:
                     reader.gap(event)
