@@ -8,6 +8,7 @@ from typing import Any
 
 from analyzer.profile import DEFAULT_PROFILE, Profile
 from analyzer.toml_file import TomlFile
+from analyzer.user_text import shown
 
 HINT = "see docs/analyze.md, Profiles: each key is a list of names, and replaces the default"
 
@@ -26,7 +27,7 @@ def _values(file: TomlFile, key: str, value: object) -> frozenset[Any]:
         raise file.wrong([key], f"must be a list of {noun}, is {_kind(value)}")
     for each in value:
         if not isinstance(each, wanted) or isinstance(each, bool):
-            raise file.wrong([key], f"must be a list of {noun}, has {each!r}")
+            raise file.wrong([key], f"must be a list of {noun}, has {shown(each)}")
         if isinstance(each, str) and not each.strip():
             raise file.wrong([key], "has an empty name")
     # Names are compared without regard to case.

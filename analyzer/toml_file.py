@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from analyzer.codes import did_you_mean
 from analyzer.errors import UserError
+from analyzer.user_text import TextError, read_toml, utf8_text
 
 MOST_OCTETS = 1 << 20
 "A larger file is none that a person wrote."
@@ -26,12 +26,14 @@ class TomlFile:
                 data = file.read(MOST_OCTETS + 1)
         except OSError as error:
             raise UserError(f"{path}: cannot be read: {error.strerror or error}", hint) from error
+        except ValueError:  # a NUL, or half a surrogate pair, in a name that another file gave
+            raise UserError(f"{path}: no such file", hint) from None
         if len(data) > MOST_OCTETS:
             raise UserError(f"{path}: larger than {MOST_OCTETS} octets", hint)
         try:
-            self.text = data.decode()
-            self.table: dict[str, Any] = tomllib.loads(self.text)
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+            self.text = utf8_text(data)
+            self.table = read_toml(self.text)
+        except TextError as error:
             raise UserError(f"{path}: not TOML: {error}", hint) from error
 
     def wrong(self, keys: Sequence[str], why: str) -> UserError:

@@ -13,6 +13,7 @@ import click
 from analyzer.keys.keys_file import KeysFileError, key_octets, read_address, read_keys
 from analyzer.keys.supplied import KeyKind, SuppliedKey, SuppliedKeys
 from analyzer.profile import DEFAULT_PROFILE, Profile
+from analyzer.user_text import TextError, utf8_text
 
 MAX_FILE_OCTETS = 64 << 20
 "A keys file or key log larger than this is none."
@@ -113,9 +114,9 @@ def _psk(text: str, number: int) -> SuppliedKey:
 
 def _text(path: Path, *, insecure: bool) -> str:
     try:
-        return _octets(path, insecure=insecure).decode("utf-8")
-    except UnicodeDecodeError:
-        raise click.UsageError(f"{path}: this is no text file") from None
+        return utf8_text(_octets(path, insecure=insecure))
+    except TextError as error:
+        raise click.UsageError(f"{path}: {error}") from None
 
 
 def _octets(path: Path, *, insecure: bool) -> bytes:
@@ -130,6 +131,8 @@ def _octets(path: Path, *, insecure: bool) -> bytes:
             data = file.read(MAX_FILE_OCTETS + 1)
     except OSError as error:
         raise click.UsageError(f"{path}: {error.strerror or error}") from None
+    except ValueError:  # a NUL, or half a surrogate pair, in a name that a keys file gave
+        raise click.UsageError(f"{path}: no such file") from None
     if len(data) > MAX_FILE_OCTETS:
         raise click.UsageError(f"{path}: larger than {MAX_FILE_OCTETS >> 20} MiB, this is no key file")
     return data
@@ -150,6 +153,7 @@ def make_opener(
 
     Every file read is named to `files`, which is checked: no output may be one of them.
     """
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -169,7 +173,7 @@ def make_opener(
     for path in found.rsa_files:
         try:
             key = load_pem_private_key(_octets(path, insecure=insecure), None)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, UnsupportedAlgorithm):
             raise click.UsageError(f"{path}: no PEM file with an RSA key that has no password") from None
         if not isinstance(key, RSAPrivateKey):
             raise click.UsageError(f"{path}: this key is no RSA key")

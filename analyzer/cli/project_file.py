@@ -6,6 +6,7 @@ it. What the command line says wins.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from analyzer.cli.roles import given_roles
 from analyzer.cli.thresholds import LEVELS, NEVER
 from analyzer.codes import did_you_mean
 from analyzer.toml_file import TomlFile
+from analyzer.user_text import shown
 
 NAME = "mrfscope.toml"
 HINT = "docs/analyze.md lists the keys of the project file"
@@ -64,13 +66,13 @@ def load_project(config: str | None) -> Project:
 
 def _strings(file: TomlFile, keys: list[str], value: object) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(each, str) and each.strip() for each in value):
-        raise file.wrong(keys, f"must be a list of strings, is {value!r}")
+        raise file.wrong(keys, f"must be a list of strings, is {shown(value)}")
     return value
 
 
 def _string(file: TomlFile, keys: list[str], value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise file.wrong(keys, f"must be a string, is {value!r}")
+        raise file.wrong(keys, f"must be a string, is {shown(value)}")
     return value
 
 
@@ -87,7 +89,7 @@ def _nodes(file: TomlFile, keys: list[str], value: object) -> dict[str, str]:
 
 def _ports(file: TomlFile, keys: list[str], value: object) -> list[int]:
     if not isinstance(value, list) or not all(type(each) is int and 1 <= each <= 65535 for each in value):
-        raise file.wrong(keys, f"must be a list of ports from 1 to 65535, is {value!r}")
+        raise file.wrong(keys, f"must be a list of ports from 1 to 65535, is {shown(value)}")
     return value
 
 
@@ -97,14 +99,22 @@ def _level(*more: str) -> Callable[[TomlFile, list[str], object], str]:
     def read(file: TomlFile, keys: list[str], value: object) -> str:
         if not isinstance(value, str) or value not in levels:
             near = did_you_mean(str(value), levels, 1)
-            raise file.wrong(keys, f"must be one of {', '.join(levels)}, is {value!r}{near}")
+            raise file.wrong(keys, f"must be one of {', '.join(levels)}, is {shown(value)}{near}")
         return value
 
     return read
 
 
 def _path(file: TomlFile, keys: list[str], value: object) -> str:
-    return str(file.path.parent / Path(_string(file, keys, value)).expanduser())
+    text = _string(file, keys, value)
+    try:
+        path = file.path.parent / Path(text).expanduser()
+        os.fsencode(path)
+    except (RuntimeError, ValueError):  # the home of a user that is not there; half a surrogate pair
+        raise file.wrong(keys, f"must be a file name, is {shown(text)}") from None
+    if "\0" in text:
+        raise file.wrong(keys, f"must be a file name, is {shown(text)}")
+    return str(path)
 
 
 def _paths(file: TomlFile, keys: list[str], value: object) -> list[str]:

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
-import tomllib
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from analyzer.keys.supplied import KeyKind, SuppliedKey, SuppliedKeys
+from analyzer.user_text import TextError, read_json, read_toml
 
 MAX_KEY_OCTETS = 1024
 _FIELDS: dict[KeyKind, frozenset[str]] = {
@@ -69,24 +68,15 @@ def read_keys(text: str, path: Path) -> SuppliedKeys:
 
 
 def _tables(text: str) -> dict[str, Any]:
-    if text.lstrip()[:1] == "{":
-        try:
-            read = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise KeysFileError(error.msg, error.lineno) from None
-        except RecursionError:
-            raise KeysFileError("nested too deeply") from None
-        if not isinstance(read, dict):
-            raise KeysFileError("the JSON form is an object with the tables of the TOML form")
-        return read
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        why, _, place = str(error).partition(" (at line ")
-        line = place.partition(",")[0]
-        raise KeysFileError(why, int(line) if line.isdecimal() else 0) from None
-    except RecursionError:
-        raise KeysFileError("nested too deeply") from None
+        if text.lstrip()[:1] != "{":
+            return read_toml(text)
+        read = read_json(text)
+    except TextError as error:
+        raise KeysFileError(error.why, error.line) from None
+    if not isinstance(read, dict):
+        raise KeysFileError("the JSON form is an object with the tables of the TOML form")
+    return read
 
 
 def _key(kind: KeyKind, entry: dict[str, Any], text: str, number: int, path: Path) -> SuppliedKey:
@@ -134,7 +124,10 @@ def _place(made: SuppliedKey, entry: dict[str, Any], refuse: Any) -> None:
     if "identity" in entry and "identity_hex" in entry:
         raise refuse("identity and identity_hex exclude each other", "identity_hex")
     if "identity" in entry:
-        made.identity = entry["identity"].encode()
+        try:
+            made.identity = entry["identity"].encode()
+        except UnicodeEncodeError:  # half a surrogate pair, which JSON can say
+            raise refuse("identity is no text; write its octets as identity_hex", "identity") from None
     elif "identity_hex" in entry:
         try:
             made.identity = bytes.fromhex(entry["identity_hex"])
@@ -177,7 +170,7 @@ def read_address(text: str) -> tuple[str, int | None]:
         address = str(ip_address(host))
     except ValueError:
         raise ValueError("address is an IP address, with or without a port") from None
-    if port and not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+    if port and not (port.isascii() and port.isdecimal() and len(port) <= 5 and 0 < int(port) < 65536):
         raise ValueError("the port of an address is a number from 1 to 65535")
     return address, int(port) if port else None
 

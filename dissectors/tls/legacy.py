@@ -42,7 +42,7 @@ from dissectors.tls.negotiation import Candidate, Negotiation
 from dissectors.tls.protection import MAX_UNKNOWN_LOSS, RecordOpener, null_opener
 from dissectors.tls.reasons import opened_outcome, unfinished, why_closed
 from dissectors.tls.records import TlsRecord
-from dissectors.tls.registry import ContentType, ProtocolVersion
+from dissectors.tls.registry import ContentType, ProtocolVersion, name_of
 from dissectors.tls.registry import HandshakeType as Hs
 from dissectors.tls.secrets import CachedSession, KeySource
 from dissectors.tls.suites import Mode
@@ -287,6 +287,8 @@ class LegacyConnection:
                 self._server_hello(negotiation, message, decoded)
             return
         if negotiation.session.server_hello is None:
+            if not negotiation.broken and lane.direction != self.observer.client:
+                self.observer.give_up(OutcomeKind.UNSUPPORTED, _no_server_hello(message, seen))
             return  # out of order before there is a hash: kept nowhere
         negotiation.transcript.add(message)
         self._note(negotiation, lane, message, decoded)
@@ -442,3 +444,9 @@ class LegacyConnection:
             if reason is None and session.key_source is None:
                 reason = why_closed(negotiation, observer.secrets)
         return reason or opened_outcome(observer, session)
+
+
+def _no_server_hello(message: bytes, seen: HandshakeSeen) -> str:
+    if message[0] == Hs.server_hello:
+        return f"the ServerHello cannot be read: {seen.error}"
+    return f"the server sent {name_of(Hs, message[0])} where server_hello belongs"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from typing import Any
 
+from analyzer.user_text import TextError, read_toml
 from replay.events import Endpoint
 from replay.kms.faults import FAULTS
 
@@ -55,11 +55,14 @@ class KmsConfig:
 def read_config(text: str, local: Endpoint) -> KmsConfig:
     """A users file: `identity`, `tpk`, `lifetime`, and `[[user]]` tables. Raises ValueError that says what is wrong."""
     try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        raw = read_toml(text)
+    except TextError as error:
         raise ValueError(f"users file: {error}") from None
+    tables = raw.get("user", [])
+    if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
+        raise ValueError("users file: write [[user]] before each user")
     users = []
-    for number, table in enumerate(raw.get("user", []), 1):
+    for number, table in enumerate(tables, 1):
         where = f"users file: [[user]] number {number}"
         unknown = table.keys() - {"identity", "psk", "tpk", "may_request", "may_resolve"}
         if unknown:

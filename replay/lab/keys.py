@@ -13,6 +13,7 @@ from pathlib import Path
 from analyzer.errors import UserError
 from analyzer.keys.keys_file import KeysFileError, read_keys
 from analyzer.keys.supplied import KeyKind
+from analyzer.user_text import TextError, utf8_text
 from replay.keying import Chance
 from replay.lab.config import LabConfig
 
@@ -61,10 +62,10 @@ def draw_keys(config: LabConfig, chance: Chance = secrets.token_bytes) -> LabKey
 def load_keys(path: Path) -> LabKeys:
     """The keys of a file. Raises UserError."""
     try:
-        found = read_keys(path.read_text(encoding="utf-8"), path).keys
+        found = read_keys(utf8_text(path.read_bytes()), path).keys
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (UnicodeDecodeError, KeysFileError) as error:
+    except (TextError, KeysFileError) as error:
         raise UserError(f"{path}: {error}", "`mrfscope lab up --keys-out FILE` writes one") from error
     kms = next((each.key for each in found if each.kind is KeyKind.TPK and not each.holder), b"")
     shared = {each.holder: each.key for each in found if each.kind is KeyKind.KMS_PSK and each.holder}

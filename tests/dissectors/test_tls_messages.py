@@ -19,10 +19,17 @@ from dissectors.tls.handshake import (
     OtherMessage,
     decode_handshake,
 )
-from dissectors.tls.hello import ClientHello, Extension, KeyShare, OfferedPsk, ServerHello
+from dissectors.tls.hello import (
+    ClientHello,
+    Extension,
+    KeyShare,
+    OfferedPsk,
+    ServerHello,
+    decode_encrypted_extensions,
+)
 from dissectors.tls.keylog import key_log_text, read_key_log
 from dissectors.tls.records import MAX_FRAGMENT, RecordStream
-from dissectors.tls.registry import AlertDescription, HandshakeType, name_of, registered, version_name
+from dissectors.tls.registry import AlertDescription, ExtensionType, HandshakeType, name_of, registered, version_name
 from dissectors.tls.schedule13 import ImportedIdentity
 
 
@@ -94,6 +101,20 @@ def test_server_hello_selects() -> None:
     )
     assert isinstance(retry, ServerHello)
     assert retry.hello_retry_request  # RFC 8446 section 4.1.3: SHA-256 of "HelloRetryRequest"
+
+
+@pytest.mark.parametrize(
+    "kind", [ExtensionType.pre_shared_key, ExtensionType.key_share, ExtensionType.supported_versions]
+)
+def test_extensions_that_do_not_belong_into_encrypted_extensions(kind: ExtensionType) -> None:
+    """RFC 8446 section 4.2: pre_shared_key and others stand in hellos alone; elsewhere they mean nothing."""
+    body = vector(2, extension(kind, b"\0\0") + extension(ExtensionType.early_data))
+    found = decode_encrypted_extensions(body)
+    assert found.early_data
+    assert found.extension(kind) == b"\0\0"
+    assert [str(error) for error in found.malformed] == [
+        f"{kind.name} at octet 0: it does not belong into EncryptedExtensions (RFC 8446 section 4.2)"
+    ]
 
 
 def test_hello_without_extensions() -> None:

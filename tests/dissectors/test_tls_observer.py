@@ -315,6 +315,46 @@ def test_failed_handshakes() -> None:
     assert observer.finish().kind == OutcomeKind.HANDSHAKE_FAILED
 
 
+def handshake(direction: int, messages: bytes) -> tuple[int, bytes]:
+    """One record."""
+    return direction, b"\x16\x03\x03" + vector(2, messages)
+
+
+@pytest.mark.parametrize("suite", [0x1301, 0x00AE, 0x00A9])
+def test_a_second_server_hello_changes_nothing(suite: int) -> None:
+    """RFC 5246 section 7.3: a handshake has one; the suite under which keys were found stays."""
+    sent = conversation("gcm")
+    records = list(sent.records)
+    place = next(at for at, (direction, _) in enumerate(records) if direction == 1)
+    size = 5 + len(server_hello(0x00A8))
+    flight = records[place][1]
+    records[place] = handshake(1, flight[5:size] + server_hello(suite) + flight[size:])
+    observer = TlsObserver(right())
+    events = feed(observer, records)
+    assert observer.sessions[0].cipher_suite_name == "TLS_PSK_WITH_AES_128_GCM_SHA256"
+    assert (b"".join(data_of(events, 0)), b"".join(data_of(events, 1))) == sent.sent
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (
+            message(8, vector(2, extension(41, b"\0\0"))),
+            "the server sent encrypted_extensions where server_hello belongs",
+        ),
+        (message(2, b"\3\3"), "the ServerHello cannot be read: "),
+    ],
+)
+def test_no_server_hello(body: bytes, why: str) -> None:
+    """EncryptedExtensions in clear with pre_shared_key, and half a ServerHello: handshakes of no version."""
+    observer = TlsObserver(TlsSecrets())
+    events = feed(observer, [handshake(0, client_hello(0x1301)), handshake(1, body)])
+    assert [each.handshake_type for each in events if isinstance(each, HandshakeSeen)] == [1, body[0]]
+    outcome = observer.finish()
+    assert outcome.kind is OutcomeKind.UNSUPPORTED
+    assert outcome.explanation.startswith(why)
+
+
 def test_nothing_at_all() -> None:
     assert TlsObserver().finish().kind == OutcomeKind.HANDSHAKE_NOT_CAPTURED
 

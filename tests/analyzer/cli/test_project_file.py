@@ -89,7 +89,7 @@ def test_what_is_refused(tmp_path: Path, text: str, said: str) -> None:
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "mrfscope.toml").write_bytes(b"\xff")
-    with pytest.raises(UserError, match="not TOML: 'utf-8' codec"):
+    with pytest.raises(UserError, match="not TOML: not UTF-8 text"):
         load_project(str(tmp_path / "mrfscope.toml"))
     with pytest.raises(UserError, match="cannot be read: No such file"):
         load_project(str(tmp_path / "none.toml"))
