@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from analyzer.cli.key_options import key_options, make_opener
+from analyzer.cli.key_options import KeyWords, key_options, make_opener
 from analyzer.cli.main import EXIT_FINDINGS, EXIT_UNDECRYPTED, EXIT_UNREADABLE, Invocation, complain, tool_version
 from analyzer.cli.roles import ROLES, given_roles
 from analyzer.cli.suite_options import check_codes, load_rules, split_codes, suite_options
@@ -127,6 +127,7 @@ def analyze(
     config: str | None,
     keys_files: tuple[str, ...],
     psks: tuple[str, ...],
+    psk_files: tuple[str, ...],
     key_logs: tuple[str, ...],
     psk_from_h248: bool,
     insecure_keys: bool,
@@ -153,7 +154,15 @@ def analyze(
     paths = [*capture, *read]
     if not paths:
         raise click.UsageError("no capture given; name a file, or - for standard input")
-    if paths.count("-") > 1:
+    words = KeyWords(
+        keys_files=keys_files,
+        psks=psks,
+        psk_files=psk_files,
+        key_logs=key_logs,
+        psk_from_h248=psk_from_h248,
+        insecure=insecure_keys,
+    )
+    if [*paths, *psk_files].count("-") > 1:
         raise click.UsageError("standard input (-) can be read only once")
     if quiet and verbose:
         raise click.UsageError("-q and -v contradict each other")
@@ -183,11 +192,7 @@ def analyze(
     selected = _codes(select, "--select", project.select, project, suite)
     ignored = _codes(ignore, "--ignore", project.ignore, project, suite)
     judge = Judge(suite.flows, suite.checks, select=selected, ignore=ignored, profile=names)
-    opener = None
-    if keys_files or psks or key_logs or psk_from_h248 or os.environ.get("SSLKEYLOGFILE"):
-        opener = make_opener(
-            keys_files, psks, key_logs, psk_from_h248=psk_from_h248, insecure=insecure_keys, profile=names, files=files
-        )
+    opener = make_opener(words, profile=names, files=files, quiet=quiet) if words else None
     thresholds = Thresholds(severity or project.severity, fail_on or project.fail_on)
     form = FORMATS[format_]
     # Nothing made on the way refers to itself: the collector would find nothing, and look at millions of objects.

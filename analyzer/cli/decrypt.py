@@ -32,6 +32,7 @@ def decrypt(
     capture: tuple[str, ...],
     keys_files: tuple[str, ...],
     psks: tuple[str, ...],
+    psk_files: tuple[str, ...],
     key_logs: tuple[str, ...],
     psk_from_h248: bool,
     insecure_keys: bool,
@@ -50,7 +51,7 @@ def decrypt(
     decrypted and --require-decrypt was given.
     """
     from analyzer.checks import CHECKS
-    from analyzer.cli.key_options import make_opener
+    from analyzer.cli.key_options import KeyWords, make_opener
     from analyzer.cli.named_files import NamedFiles
     from analyzer.cli.output import open_output
     from analyzer.cli.session_filter import SessionFilter
@@ -65,6 +66,8 @@ def decrypt(
         raise click.UsageError("no capture given; name a file")
     if (pcapng_out or plain_out) and "-" in capture:
         raise click.UsageError("standard input can be read only once; name a file to write packets from")
+    if [*capture, *psk_files].count("-") > 1:
+        raise click.UsageError("standard input (-) can be read only once")
     outputs = [each for each in (keylog_out, pcapng_out, plain_out) if each]
     if not outputs:
         raise click.UsageError("nothing to write; give --write-keylog FILE, -w FILE.pcapng or --plain FILE.pcapng")
@@ -75,9 +78,15 @@ def decrypt(
             files.writes(option, path)
     files.check()
     chosen = SessionFilter(session or "")
-    opener = make_opener(
-        keys_files, psks, key_logs, psk_from_h248=psk_from_h248, insecure=insecure_keys, keep_secrets=True, files=files
+    words = KeyWords(
+        keys_files=keys_files,
+        psks=psks,
+        psk_files=psk_files,
+        key_logs=key_logs,
+        psk_from_h248=psk_from_h248,
+        insecure=insecure_keys,
     )
+    opener = make_opener(words, keep_secrets=True, files=files, quiet=quiet)
     analysis = Analysis(list(capture), Options(opener=opener, judge=Judge(FLOWS, CHECKS).judge))
     tally = Tally()
     sessions = list(chosen.choose(analysis.sessions(), tally))

@@ -14,12 +14,14 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from analyzer.capture.errors import CaptureError
 from analyzer.errors import UserError
+from analyzer.keys.secrecy import without_keys
 from analyzer.report.printable import printable
 from analyzer.version import VERSION
 
@@ -171,7 +173,9 @@ def run(arguments: Sequence[str]) -> int:
         result = mrfscope.main(list(arguments), prog_name="mrfscope", standalone_mode=False, obj=invocation)
         return result if isinstance(result, int) else 0
     except click.ClickException as error:
-        error.show()
+        written = StringIO()
+        error.show(written)
+        click.echo(without_keys(written.getvalue()), nl=False, err=True)
         return error.exit_code
     except click.Abort:
         click.echo("mrfscope: interrupted", err=True)
@@ -201,9 +205,14 @@ def run(arguments: Sequence[str]) -> int:
 
 def complain(what: str, hint: str = "") -> None:
     """One line on what is wrong and, below it, what to do next."""
-    click.echo(f"mrfscope: {printable(what)}", err=True)
+    click.echo(f"mrfscope: {printable(without_keys(what))}", err=True)
     if hint:
         click.echo(f"  {printable(hint)}", err=True)
+
+
+def remark(what: str) -> None:
+    """One line on something that is worth a look, and stops nothing."""
+    click.echo(f"mrfscope: note: {printable(without_keys(what))}", err=True)
 
 
 def _end_by_signal(number: int, _: object) -> None:

@@ -19,10 +19,13 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from analyzer.keys.secrecy import may_be_key, without_keys
 from analyzer.keys.supplied import KeyKind, SuppliedKey, SuppliedKeys
 from analyzer.user_text import TextError, read_json, read_toml
 
 MAX_KEY_OCTETS = 1024
+MIKEY_OCTETS = range(16, 65)
+"Lengths that keys of MIKEY-TICKET have: 128 bits at least, and no more than a block of its hashes."
 _FIELDS: dict[KeyKind, frozenset[str]] = {
     KeyKind.TPK: frozenset({"kms", "holder"}),
     KeyKind.KMS_PSK: frozenset({"kms", "holder"}),
@@ -55,16 +58,37 @@ def read_keys(text: str, path: Path) -> SuppliedKeys:
             raise KeysFileError(f"{name} is a list of file names", _line(text, name))
         files = [path.parent / each for each in values]
         (found.key_logs if name == "key_log" else found.rsa_files).extend(files)
+        line = _line(text, name)
+        found.named_by |= dict.fromkeys(files, f"{path}, line {line}" if line else str(path))
     kinds = {kind.value: kind for kind in KeyKind}
     for name, entries in tables.items():
         if name not in kinds:
             known = ", ".join((*kinds, *_LISTS))
-            raise KeysFileError(f"there is no table {name!r}; known are {known}", _line(text, name))
+            raise KeysFileError(f"there is no table {_said(name)}; known are {known}", _line(text, name))
         if not isinstance(entries, list) or not all(isinstance(each, dict) for each in entries):
             raise KeysFileError(f"write [[{name}]] before each of its keys", _line(text, name))
         for number, entry in enumerate(entries, 1):
-            found.keys.append(_key(kinds[name], entry, text, number, path))
+            key = _key(kinds[name], entry, text, number, path)
+            found.keys.append(key)
+            if key.kind is not KeyKind.PSK and len(key.key) not in MIKEY_OCTETS:
+                found.notes.append(f"{path}, line {_line(text, name, number)}: {_unusual(key)}")
     return found
+
+
+def _unusual(key: SuppliedKey) -> str:
+    octets = f"{len(key.key)} octet{'' if len(key.key) == 1 else 's'}"
+    few = len(key.key) < MIKEY_OCTETS.start
+    bound = f"fewer than {MIKEY_OCTETS.start}" if few else f"more than {MIKEY_OCTETS.stop - 1}"
+    return f"a {key.kind.value} of {octets} is no likely key ({bound}); is it copied whole?"
+
+
+def _repeats(name: str, key: bytes) -> bool:
+    return without_keys(name) != name or (len(key) > 1 and key.hex() in re.sub(r"[\s:]", "", name).lower())
+
+
+def _said(name: str) -> str:
+    """A name that nobody knows, unless it may be a key that was written in its place."""
+    return "of this name (not shown, it may be a key)" if may_be_key(name) else repr(name)
 
 
 def _tables(text: str) -> dict[str, Any]:
@@ -73,7 +97,7 @@ def _tables(text: str) -> dict[str, Any]:
             return read_toml(text)
         read = read_json(text)
     except TextError as error:
-        raise KeysFileError(error.why, error.line) from None
+        raise KeysFileError(without_keys(error.why), error.line) from None
     if not isinstance(read, dict):
         raise KeysFileError("the JSON form is an object with the tables of the TOML form")
     return read
@@ -88,7 +112,7 @@ def _key(kind: KeyKind, entry: dict[str, Any], text: str, number: int, path: Pat
     allowed = _FIELDS[kind] | {"key", "name"}
     for field in entry:
         if field not in allowed:
-            raise refuse(f"no field {field!r}; known are {', '.join(sorted(allowed))}", field)
+            raise refuse(f"no field {_said(field)}; known are {', '.join(sorted(allowed))}", field)
     for field, value in entry.items():
         if field in ("csb_id", "forked"):
             continue
@@ -102,6 +126,8 @@ def _key(kind: KeyKind, entry: dict[str, Any], text: str, number: int, path: Pat
         made.key = key_octets(entry["key"])
     except ValueError as error:
         raise refuse(str(error), "key") from None
+    if _repeats(entry.get("name", ""), made.key):
+        raise refuse("name is, or looks like, a key; reports show names", "name")
     made.kms = entry.get("kms", "")
     made.holder = entry.get("holder", "")
     if "csb_id" in entry:

@@ -58,12 +58,18 @@ class SuppliedKeys:
     "Files in NSS key log format, as named."
     rsa_files: list[Path] = field(default_factory=list)
     "PEM files of servers' RSA keys."
+    named_by: dict[Path, str] = field(default_factory=dict)
+    "Where the name of such a file stands: `keys.toml, line 3`; not in it where the user named it."
+    notes: list[str] = field(default_factory=list)
+    "What is worth a line though it can be used."
 
     def add(self, other: SuppliedKeys) -> None:
         """Take over what another source supplies."""
         self.keys += other.keys
         self.key_logs += other.key_logs
         self.rsa_files += other.rsa_files
+        self.named_by |= other.named_by
+        self.notes += other.notes
 
     def __bool__(self) -> bool:
         return bool(self.keys or self.key_logs or self.rsa_files)

@@ -59,6 +59,11 @@ def test_every_table_is_read() -> None:
     found = read_keys(TOML, PATH)
     assert found.key_logs == [Path("site/sslkeys.log"), Path("/var/log/other.log")]
     assert found.rsa_files == [Path("site/server.pem")]
+    assert {str(path): by for path, by in found.named_by.items()} == {
+        "site/sslkeys.log": "site/keys.toml, line 2",
+        "/var/log/other.log": "site/keys.toml, line 2",
+        "site/server.pem": "site/keys.toml, line 3",
+    }
     assert found.keys == [
         SuppliedKey(
             KeyKind.TPK,
@@ -164,3 +169,53 @@ def test_keys_in_both_spellings(key: bytes) -> None:
 def test_any_text_gives_keys_or_the_one_error(text: str) -> None:
     with contextlib.suppress(KeysFileError):
         assert all(key.key for key in read_keys(text, PATH).keys)
+
+
+KEY = "00112233445566778899aabbccddeeff"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f"[[{KEY}]]\n", "there is no table of this name (not shown, it may be a key); known are tpk, kms_psk"),
+        (f"{KEY} = 'alice'\n", "there is no table of this name (not shown, it may be a key); known are tpk, kms_psk"),
+        (
+            f"[[psk]]\n{KEY} = 'key'\n",
+            "[[psk]] number 1: no field of this name (not shown, it may be a key); known are",
+        ),
+        (f"[[psk]]\nidentity = '{KEY}'\nkey = 'alice'\n", "[[psk]] number 1: the key is not hexadecimal"),
+        (f"[[psk]]\nname = '{KEY}'\nkey = '{KEY}'\n", "name is, or looks like, a key; reports show names"),
+        ("[[psk]]\nname = 'my aabb'\nkey = 'aa:bb'\n", "name is, or looks like, a key; reports show names"),
+        (f"[[psk]]\na = {{ {KEY} = 1, {KEY} = 2 }}\n", "(32 hexadecimal digits, not shown)"),
+        (f"[[psk]]\nkey = {KEY}\n", ""),
+        (f"[[psk]]\naddress = '{KEY}'\nkey = '00'\n", "address is an IP address"),
+        (f"[[psk]]\nidentity_hex = '{KEY}0'\nkey = '00'\n", "identity_hex is hexadecimal"),
+        (f"[[tgk]]\ncsb_id = '{KEY}'\nkey = '00'\n", "csb_id is a number of 32 bits"),
+        (f'{{"psk": [{{"{KEY}": 1}}]}}', "no field of this name"),
+    ],
+)
+def test_a_key_in_the_wrong_place_is_not_repeated(text: str, why: str) -> None:
+    with pytest.raises(KeysFileError) as caught:
+        read_keys(text, PATH)
+    assert why in caught.value.why
+    assert KEY not in str(caught.value)
+    assert "aabb" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("octets", "notes"),
+    [
+        (15, ["site/keys.toml, line 1: a tpk of 15 octets is no likely key (fewer than 16); is it copied whole?"]),
+        (1, ["site/keys.toml, line 1: a tpk of 1 octet is no likely key (fewer than 16); is it copied whole?"]),
+        (16, []),
+        (64, []),
+        (65, ["site/keys.toml, line 1: a tpk of 65 octets is no likely key (more than 64); is it copied whole?"]),
+    ],
+)
+def test_a_ticket_key_of_an_impossible_length_is_told(octets: int, notes: list[str]) -> None:
+    found = read_keys(f"[[tpk]]\nkey = '{'00' * octets}'\n", PATH)
+    assert (found.notes, len(found.keys[0].key)) == (notes, octets)
+
+
+def test_a_psk_may_be_as_short_as_it_is() -> None:
+    assert read_keys("[[psk]]\nkey = '00'\n", PATH).notes == []

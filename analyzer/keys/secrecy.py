@@ -1,0 +1,52 @@
+"""What of a user's words may be a key, so that no complaint repeats it in terminals, logs and tickets."""
+
+from __future__ import annotations
+
+import re
+
+_RUN = re.compile(
+    r"base64:[A-Za-z0-9+/=]+"
+    r"|[0-9A-Fa-f]{2}(?:[ :-][0-9A-Fa-f]{2}){7,}"
+    r"|[0-9A-Fa-f]{16,}"
+    r"|[A-Za-z0-9+/]{21,}={1,2}"
+)
+_PLACES = re.compile(r"[\s:.-]")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{20,}={0,2}")
+_DECIMAL = 32
+"Fewer decimal digits than that are the number or the date of something."
+
+
+def without_keys(text: str) -> str:
+    """A text in which whatever may be a key of eight octets or more is replaced by its size."""
+    return _RUN.sub(_size, text)
+
+
+def _size(found: re.Match[str]) -> str:
+    run = found[0]
+    if run.isdecimal() and len(run) < _DECIMAL:
+        return run
+    digits = _PLACES.sub("", run)
+    if re.fullmatch(r"[0-9A-Fa-f]+", digits):
+        return f"({len(digits)} hexadecimal digits, not shown)"
+    return f"({len(run)} characters, not shown)"
+
+
+def may_be_key(text: str) -> bool:
+    """Is a text, given where the name of a file or of a field belongs, a key all the same, however short?"""
+    digits = _PLACES.sub("", text.removeprefix("0x"))
+    behind = text.rpartition(":")[2]
+    return (
+        without_keys(text) != text
+        or (len(digits) > 1 and _is_hex(digits))
+        or (behind != text and len(behind) > 1 and _is_hex(behind))
+        or (_BASE64.fullmatch(text) is not None and _mixed(text))
+    )
+
+
+def _is_hex(text: str) -> bool:
+    return re.fullmatch(r"[0-9A-Fa-f]*", text) is not None
+
+
+def _mixed(text: str) -> bool:
+    """Words of a language hardly have digits, small and capital letters within."""
+    return all(any(test(each) for each in text) for test in (str.isdecimal, str.islower, str.isupper))
