@@ -23,6 +23,7 @@ class TcpConnection:
     """One connection: two streams, its state and the steps it took."""
 
     __slots__ = (
+        "_doubtful_rst",
         "guessed",
         "ignored",
         "lifecycle",
@@ -49,6 +50,8 @@ class TcpConnection:
         self.waiting = False
         "Octets of either direction are waited for."
         self.lifecycle: list[Lifecycle] = []
+        self._doubtful_rst: Lifecycle | None = None
+        "An RST that is not where the other side expects it: it counts where its sender says nothing more."
         there = TcpStream(self, 0, initiator)
         back = TcpStream(self, 1, Flow(*initiator.reverse_key()))
         there.peer, back.peer = back, there
@@ -109,6 +112,9 @@ class TcpConnection:
         if flags & RST:
             self._receive_rst(stream, frame, time, seq, ack, flags, events)
         else:
+            if self._doubtful_rst is not None and self._doubtful_rst.direction == stream.direction:
+                self._doubtful_rst = None
+                stream.strange += 1
             if flags & SYN:
                 self._receive_syn(stream, frame, time, seq, ack, flags, events)
                 seq = (seq + 1) & SEQUENCE_MASK
@@ -132,8 +138,11 @@ class TcpConnection:
         if there.held or back.held or there.end_offset >= 0 or back.end_offset >= 0:
             self.check_holes(now, events)
         else:
-            there.quick = back.quick = self.state is TcpState.ESTABLISHED and not self.ignored
+            there.quick = back.quick = self._is_ordinary()
             self.waiting = False
+
+    def _is_ordinary(self) -> bool:
+        return self.state is TcpState.ESTABLISHED and not self.ignored and self._doubtful_rst is None
 
     def check_holes(self, now: int, events: list[TcpEvent]) -> None:
         """Declare holes that are due at `now` and take the steps that become possible by it."""
@@ -144,7 +153,7 @@ class TcpConnection:
             if 0 <= stream.end_offset <= stream.offset and not stream.finished and not stream.unsettled:
                 self._finish(stream, stream.end_frame, stream.end_time, events)
         there, back = self.streams
-        ordinary = self.state is TcpState.ESTABLISHED and not self.ignored and there.end_offset < 0 > back.end_offset
+        ordinary = self._is_ordinary() and there.end_offset < 0 > back.end_offset
         there.quick = back.quick = ordinary and not there.held and not back.held
         self.waiting = there.has_hole or back.has_hole
 
@@ -156,6 +165,8 @@ class TcpConnection:
         time = self.time
         self.check_holes(time, events)
         self.judge_timeout(events)
+        if self._doubtful_rst is not None and self.state < TcpState.CLOSED:
+            self._reset(self._doubtful_rst, events)
         self._take(TcpStep.END, 0, time, 0, events)
         return events
 
@@ -274,8 +285,19 @@ class TcpConnection:
         if stream.next_seq >= 0 and not -WINDOW <= stream.distance(seq) <= WINDOW:
             stream.strange += 1
             return
+        event = Lifecycle(self, TcpStep.RST, frame, time, stream.direction)
+        # RFC 9293 section 3.10.7.4: it resets where it is exactly what the receiver expects next; anywhere else it is
+        # dropped or only asked about. Octets that the capture lost make it look misplaced: what follows decides.
+        if stream.next_seq < 0 or seq in (stream.next_seq, peer.acks):
+            self._reset(event, events)
+        elif self._doubtful_rst is None:
+            self._doubtful_rst = event
+
+    def _reset(self, event: Lifecycle, events: list[TcpEvent]) -> None:
         self.state = TcpState.RESET
-        self._take(TcpStep.RST, frame, time, stream.direction, events)
+        self._doubtful_rst = None
+        self.lifecycle.append(event)
+        events.append(event)
 
     def _finish(self, stream: TcpStream, frame: int, time: int, events: list[TcpEvent]) -> None:
         stream.finished = True

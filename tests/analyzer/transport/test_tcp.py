@@ -375,6 +375,35 @@ def test_refused() -> None:
     assert wire.client(SYN, 7000) == [("END", 0, 0), ("SYN", 0, 5)]
 
 
+def test_reset_outside_the_window_changes_nothing_where_its_sender_goes_on() -> None:
+    """RFC 9293 section 3.10.7.4: a reset that is not what the receiver expects next is dropped silently."""
+    wire = Wire()
+    wire.handshake()
+    assert wire.server(RST, 2_000_500) == []
+    assert wire.client(ACK, 100, 500, b"hello") == [(0, 0, b"hello", 5)]
+    assert wire.server(ACK, 500, 105, b"yes") == [(1, 0, b"yes", 6)]
+    assert wire.client(FIN | ACK, 105, 503) == [("FIN", 0, 7)]
+    assert wire.server(FIN | ACK, 503, 106) == [("FIN", 1, 8), ("CLOSED", 1, 8)]
+    assert wire.flush() == [("END", 0, 0)]
+
+
+def test_reset_behind_octets_that_the_capture_lost_ends_the_connection() -> None:
+    """The same RST, but its sender says nothing more: what is in flight towards it proves nothing."""
+    wire = Wire()
+    wire.handshake()
+    assert wire.server(RST, 2_000_500) == []
+    assert wire.client(ACK, 100, 500, b"hello") == [(0, 0, b"hello", 5)]
+    assert wire.flush() == [("RST", 1, 4), ("END", 0, 0)]
+
+
+def test_reset_where_the_other_side_acknowledged_to_ends_the_connection_at_once() -> None:
+    """Its octets before are not in the capture, yet acknowledged: RCV.NXT is known."""
+    wire = Wire()
+    wire.handshake()
+    wire.client(ACK, 100, 900)
+    assert wire.server(RST, 900) == [("RST", 1, 5)]
+
+
 def test_reset_that_answers_another_syn_is_strange() -> None:
     """RFC 9293 section 3.10.7.3."""
     wire = Wire()
