@@ -23,6 +23,7 @@ from analyzer.streams.lane import Lane, LaneOutput
 from analyzer.twin import Twin, can_twin, in_time_order
 
 if TYPE_CHECKING:
+    from analyzer.capture.end_of_input import EndOfInput
     from analyzer.opening.opener import Opener
 
 TWIN_FROM_OCTETS = 4 << 20
@@ -49,6 +50,8 @@ class Options:
     "Holds flows and rules against every session when it is linked, while its SIP and H.248 messages are at hand."
     progress: Callable[[int, int], None] | None = None
     "Told the octets read so far and in all."
+    end: EndOfInput | None = None
+    "Can end what pipes deliver."
 
 
 class Analysis:
@@ -65,7 +68,7 @@ class Analysis:
         self.captures: list[CaptureInfo] = []
         self.conferences: list[Conference] = []
         self._correlator = Correlator(self.coverage, self.options.roles)
-        self.reader: CaptureReader = open_captures(self.paths, progress=self.options.progress)
+        self.reader: CaptureReader = open_captures(self.paths, progress=self.options.progress, end=self.options.end)
 
     @property
     def nodes(self) -> NodeTable:

@@ -34,6 +34,14 @@ class Source(Protocol):
         ...
 
 
+class Octets(Protocol):
+    """What octets are read from: a file, or a pipe."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """At most `size` octets; none at the end."""
+        ...
+
+
 class FileSource:
     """A plain file that can seek: `carry` is read again, which spares a copy of the whole block."""
 
@@ -55,7 +63,7 @@ class FileSource:
 class PipeSource:
     """Octets that come once: a pipe, or pieces out of an unpacker."""
 
-    def __init__(self, file: BinaryIO, first: bytes = b"", compression: str | None = None) -> None:
+    def __init__(self, file: Octets, first: bytes = b"", compression: str | None = None) -> None:
         """`first` was already read from `file`; `compression` is None, ``gzip`` or ``zstd``."""
         self._file = file
         self._first = first

@@ -19,6 +19,7 @@ from typing import BinaryIO
 from analyzer.capture import pcap, pcapng
 from analyzer.capture.blocks import NO_TIME, PacketBlock
 from analyzer.capture.compressed import FileSource, PipeSource, Source, compression_of
+from analyzer.capture.end_of_input import EndablePipe, EndOfInput
 from analyzer.capture.errors import CaptureError
 from analyzer.capture.likeness import AGAIN_HINT, convert_hint, looks_like
 from analyzer.capture.merge import HeldFile, merge_blocks
@@ -74,19 +75,28 @@ def open_captures(
     block_bytes: int = BLOCK_OCTETS,
     stdin: BinaryIO | None = None,
     progress: Progress | None = None,
+    end: EndOfInput | None = None,
 ) -> CaptureReader:
     """Look at every capture and get ready to read; `-` is standard input (`stdin`, else the process's own).
 
+    `end` can end what is no regular file before its writer does.
+
     Raises `CaptureError` for the first that is not there, cannot be read, or is no capture.
     """
-    return CaptureReader(paths, block_bytes=block_bytes, stdin=stdin, progress=progress)
+    return CaptureReader(paths, block_bytes=block_bytes, stdin=stdin, progress=progress, end=end)
 
 
 class CaptureReader:
     """Several captures as one stream of blocks; see `open_captures`."""
 
     def __init__(
-        self, paths: Sequence[str], *, block_bytes: int, stdin: BinaryIO | None, progress: Progress | None
+        self,
+        paths: Sequence[str],
+        *,
+        block_bytes: int,
+        stdin: BinaryIO | None,
+        progress: Progress | None,
+        end: EndOfInput | None,
     ) -> None:
         self._block_octets = max(block_bytes, 1)
         self._progress = progress
@@ -96,7 +106,7 @@ class CaptureReader:
             for path in paths:
                 if path == "-" and any(each.capture.path == "-" for each in self._inputs):
                     raise CaptureError("-", "standard input is named twice", "name it once")
-                self._inputs.append(_Input(path, stdin))
+                self._inputs.append(_Input(path, stdin, end))
         except BaseException:
             self.close()
             raise
@@ -155,13 +165,14 @@ class CaptureReader:
 class _Input:
     """One file on its way: opened and looked at, closed, opened again when its turn comes (there may be thousands)."""
 
-    def __init__(self, path: str, stdin: BinaryIO | None) -> None:
+    def __init__(self, path: str, stdin: BinaryIO | None, end: EndOfInput | None) -> None:
         self.capture = CaptureFile(path)
         self.regular = False
         self.first_time: int | None = None
         "Time of the first packet, where a look at the first octets tells it and it has one."
         self._stdin = stdin
-        self._file: BinaryIO | None = None
+        self._end = end
+        self._file: BinaryIO | EndablePipe | None = None
         self._source: Source | None = None
         self._first = b""
         file = self._open()
@@ -183,7 +194,7 @@ class _Input:
 
     def close(self) -> None:
         """Close the file; standard input stays open, it belongs to the caller."""
-        if self._file is not None and self.capture.path != "-":
+        if isinstance(self._file, EndablePipe) or (self._file is not None and self.capture.path != "-"):
             self._file.close()
         self._file = None
 
@@ -239,10 +250,10 @@ class _Input:
     def _note(self, damage: str, at: int | None) -> None:
         self.capture.damage = damage if at is None else f"{damage}, at octet {at}"
 
-    def _open(self) -> BinaryIO:
+    def _open(self) -> BinaryIO | EndablePipe:
         path = self.capture.path
         if path == "-":
-            self._file = self._stdin if self._stdin is not None else sys.stdin.buffer
+            self._file = self._stdin if self._stdin is not None else self._endable(sys.stdin.buffer)
             return self._file
         try:
             status = os.stat(path)
@@ -250,26 +261,32 @@ class _Input:
                 raise CaptureError(
                     path, "this is a directory", "name the capture files in it, for example with *.pcap*"
                 )
-            self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by `close`
+            file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by `close`
         except OSError as error:
             raise _cannot_read(path, error) from error
         except ValueError as error:  # a NUL in the name
             raise CaptureError(path, "no such file", "check the name") from error
         self.regular = stat.S_ISREG(status.st_mode)
+        self._file = file if self.regular else self._endable(file)
         self.capture.size = status.st_size if self.regular else 0
         return self._file
 
-    def _start(self, file: BinaryIO, size: int) -> Source:
+    def _endable(self, file: BinaryIO) -> BinaryIO | EndablePipe:
+        return EndablePipe(file, self._end) if self._end is not None else file
+
+    def _start(self, file: BinaryIO | EndablePipe, size: int) -> Source:
         """Read the first `size` octets into `_first`, through the unpacker that they ask for."""
         capture = self.capture
         head = b""
         while len(head) < pcap.FILE_HEADER and (more := file.read(pcap.FILE_HEADER - len(head))):
             head += more
+        if not head and self._end is not None and self._end.asked:
+            raise KeyboardInterrupt  # there is nothing that could be reported
         if not head:
             raise CaptureError(capture.path, "the file is empty", "capture again, or name another file")
         packed = compression_of(head)
         source: Source
-        if packed is None and self.regular:
+        if packed is None and self.regular and not isinstance(file, EndablePipe):
             file.seek(0)
             source = FileSource(file)
         else:
@@ -280,7 +297,7 @@ class _Input:
             capture.format += f"+{packed}"
         return source
 
-    def _look(self, file: BinaryIO) -> None:
+    def _look(self, file: BinaryIO | EndablePipe) -> None:
         """Refuse what is no capture, and learn the time of the first packet."""
         source = self._source = self._start(file, PROBE_OCTETS)
         first, path = self._first, self.capture.path

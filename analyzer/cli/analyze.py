@@ -147,6 +147,7 @@ def analyze(
     Exit codes: 0 done, 1 findings of severity error, 2 wrong usage, 3 a capture unreadable or nothing in it recognised,
     4 something could not be decrypted and --require-decrypt was given.
     """
+    from analyzer.cli.ctrl_c import ctrl_c_ends_input
     from analyzer.cli.named_files import NamedFiles
     from analyzer.cli.output import open_output
     from analyzer.cli.session_filter import SessionFilter
@@ -201,10 +202,11 @@ def analyze(
     gc.set_threshold(1_000_000 if form.early else 1 << 30)
     to_terminal = output in (None, "-") and sys.stdout.isatty()
     early = form.early and not chosen.by_number
-    with Progress(wanted=not quiet and not (early and to_terminal)) as progress:
+    wants_bar = not quiet and not (early and to_terminal)
+    with ctrl_c_ends_input(quiet=quiet) as end, Progress(wanted=wants_bar) as progress:
         # A pipe can be read only once: the second process would find it empty.
         jobs = jobs if all(map(os.path.isfile, paths)) else 1
-        options = Options(roles={**project.node, **nodes}, jobs=jobs, judge=judge.judge, opener=opener)
+        options = Options(roles={**project.node, **nodes}, jobs=jobs, judge=judge.judge, opener=opener, end=end)
         options.progress = progress if progress.wanted else None
         options.udp_ports |= {*project.udp_port, *udp_ports}
         analysis = Analysis(paths, options)

@@ -51,6 +51,7 @@ def decrypt(
     decrypted and --require-decrypt was given.
     """
     from analyzer.checks import CHECKS
+    from analyzer.cli.ctrl_c import ctrl_c_ends_input
     from analyzer.cli.key_options import KeyWords, make_opener
     from analyzer.cli.named_files import NamedFiles
     from analyzer.cli.output import open_output
@@ -87,9 +88,10 @@ def decrypt(
         insecure=insecure_keys,
     )
     opener = make_opener(words, keep_secrets=True, files=files, quiet=quiet)
-    analysis = Analysis(list(capture), Options(opener=opener, judge=Judge(FLOWS, CHECKS).judge))
     tally = Tally()
-    sessions = list(chosen.choose(analysis.sessions(), tally))
+    with ctrl_c_ends_input(quiet=quiet) as end:
+        analysis = Analysis(list(capture), Options(opener=opener, judge=Judge(FLOWS, CHECKS).judge, end=end))
+        sessions = list(chosen.choose(analysis.sessions(), tally))
     if not tally.seen:
         complain(f"nothing recognised in {', '.join(capture)}", "mrfscope reads SIP, H.248, MSRP and TLS")
         return EXIT_UNREADABLE

@@ -226,6 +226,11 @@ def main() -> None:
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup has SIGHUP ignored: it stays so
             signal.signal(number, _end_by_signal)
     status = run(sys.argv[1:])
+    if status in (EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED):
+        # What is left to write may wait for a reader that never reads: not for long.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(status))
+        signal.alarm(1)
     try:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -28,6 +28,7 @@ NAMES = {
     "keys.toml": "a keys file",
     "keys.log": "a key log being read",
     "ambient.log": "a key log being read",
+    "psks": "a file with keys",
     "rsa.pem": "a file with a key",
     "acme.toml": "the profile",
     "mrfscope.toml": "the project file",
@@ -42,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
     shutil.copy(SECURED / "capture.pcapng", tmp_path)
     keys = "rsa_key = ['rsa.pem']\n" + (SECURED / "keys.toml").read_text()
     for name, text in {
-        "keys.toml": keys, "keys.log": "", "ambient.log": "", "rsa.pem": rsa_key(), "acme.toml": "",
+        "keys.toml": keys, "keys.log": "", "ambient.log": "", "psks": ":0102\n", "rsa.pem": rsa_key(), "acme.toml": "",
         "mrfscope.toml": "[analyze]\n", "plugin.py": PLUGIN,
     }.items():  # fmt: skip
         (tmp_path / name).write_text(text)
@@ -78,9 +79,9 @@ CASES: list[tuple[str, Callable[[Path, Path], Path]]] = [
     *((name, same) for name in NAMES),
     *((name, way) for name in ("keys.toml", "mrfscope.toml") for way in (symlink, hardlink)),
 ]
-READS_ALL = ["-k", "keys.toml", "--keylog", "keys.log", "--profile", "acme.toml", "--plugin", "plugin.py",
-             "--config", "mrfscope.toml"]  # fmt: skip
-READS_KEYS = READS_ALL[:4]
+READS_ALL = ["-k", "keys.toml", "--psk-file", "psks", "--keylog", "keys.log", "--profile", "acme.toml",
+             "--plugin", "plugin.py", "--config", "mrfscope.toml"]  # fmt: skip
+READS_KEYS = READS_ALL[:6]
 
 
 @pytest.mark.parametrize(("name", "other_name"), CASES)
@@ -97,7 +98,7 @@ def test_analyze_spares_what_it_reads(
 
 
 @pytest.mark.parametrize("option", ["-w", "--write-keylog", "--plain"])
-@pytest.mark.parametrize("name", ["capture.pcapng", "keys.toml", "keys.log", "ambient.log", "rsa.pem"])
+@pytest.mark.parametrize("name", ["capture.pcapng", "keys.toml", "keys.log", "ambient.log", "psks", "rsa.pem"])
 def test_decrypt_spares_what_it_reads(folder: Path, name: str, option: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSLKEYLOGFILE", "ambient.log")
     before = (folder / name).read_bytes()
@@ -280,7 +281,7 @@ def test_a_full_disk(small_disk: Path) -> None:
 
 # ------------------------------------------------------------------ no option is forgotten
 
-READS = {"-r", "--keys", "-k", "--keylog", "--profile", "--plugin", "--config", "--send"}
+READS = {"-r", "--keys", "-k", "--psk-file", "--keylog", "--profile", "--plugin", "--config", "--send"}
 WRITES = {"-o", "--output", "-w", "--write", "--write-keylog", "--plain", "--keys-out"}
 
 

@@ -1,4 +1,4 @@
-"""Where the report goes: files that are whole or not there, readers that go away, terminals, Ctrl-C."""
+"""Where the report goes: files that are whole or not there, readers that go away, terminals."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import json
 import os
 import pty
 import shutil
-import signal
 import struct
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.analyzer.cli.processes import ARP, COMMAND, SAMPLE, mrfscope, needs_command, needs_sample, pcap, refused
+from tests.analyzer.cli.processes import COMMAND, SAMPLE, mrfscope, needs_command, needs_sample, refused
 
 pytestmark = needs_command
 
@@ -88,25 +86,6 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     )
     os.close(write_end)
     assert (done.returncode, done.stderr) == (141, b"")
-
-
-def test_interrupted() -> None:
-    process = subprocess.Popen(
-        [str(COMMAND), "analyze", "-", "-f", "ndjson"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # A shell starts what runs in the background with SIGINT ignored, and that is inherited.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    assert process.stdin is not None
-    process.stdin.write(pcap(ARP))
-    process.stdin.flush()
-    time.sleep(1.5)
-    process.send_signal(signal.SIGINT)
-    output, said = process.communicate(timeout=30)
-    assert (process.returncode, output) == (130, b"")
-    assert said.decode().strip() == "mrfscope: interrupted"
 
 
 def on_a_terminal(*arguments: str | Path, **environment: str) -> str:
