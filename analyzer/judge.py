@@ -9,9 +9,10 @@ from analyzer.codes import matching
 from analyzer.correlate.nodes import NodeTable
 from analyzer.correlate.session import Session
 from analyzer.evidence import Evidence, Scope
-from analyzer.findings import ELSEWHERE, NOT_IN_FLOW, Finding, Result, Severity
+from analyzer.findings import ELSEWHERE, NOT_IN_FLOW, Finding, Result, Severity, not_observable
 from analyzer.flows.flow import Flow
 from analyzer.flows.matcher import match
+from analyzer.internal import NOT_JUDGED, note_internal
 from analyzer.model import Verdict
 from analyzer.one_finding import told_once
 from analyzer.profile import DEFAULT_PROFILE, Profile
@@ -52,13 +53,22 @@ class Judge:
 
     def judge(self, session: Session, nodes: NodeTable, scope: Scope) -> None:
         """Fill in the session's flow, steps, results, findings and verdict."""
-        evidence = Evidence(session, nodes, scope, self.profile)
-        flow = next((each for each in self.flows if each.applies(evidence)), None)
+        try:
+            self._judge(session, Evidence(session, nodes, scope, self.profile))
+        except Exception as error:
+            note_internal(session, "judging", error)
+
+    def _judge(self, session: Session, evidence: Evidence) -> None:
+        flow = self._flow_of(session, evidence)
         rules, usual = self._rules_for(session.kind, flow)
         results = dict(usual)
         broken = False
         for code, judge in rules:
-            result = results[code] = judge(evidence)
+            try:
+                result = results[code] = judge(evidence)
+            except Exception as error:
+                result = results[code] = not_observable(NOT_JUDGED)
+                note_internal(session, f"holding {code} against", error)
             if result.findings:
                 broken = True
         if session.kind == "message":
@@ -67,14 +77,24 @@ class Judge:
             session.connection_model_reason = told.reason
         if flow is not None:
             session.flow = flow.id
-            session.steps, late = match(flow, results, scope)
+            session.steps, late = match(flow, results, evidence.scope)
             if late:
                 results.update(late)
                 broken = True
         session.results = results
         if broken:
-            session.findings = told_once(results, self.rules)
-            session.verdict = verdict(session.verdict, session.findings)
+            findings = told_once(results, self.rules)
+            session.findings = [*session.findings, *findings]
+            session.verdict = verdict(session.verdict, findings)
+
+    def _flow_of(self, session: Session, evidence: Evidence) -> Flow | None:
+        for flow in self.flows:
+            try:
+                if flow.applies(evidence):
+                    return flow
+            except Exception as error:
+                note_internal(session, f"asking whether it follows {flow.id}", error)
+        return None
 
     def _rules_for(self, kind: str, flow: Flow | None) -> tuple[list[Held], Results]:
         """The rules for a kind of session in a flow, and the results of all others."""

@@ -18,6 +18,7 @@ from analyzer.correlate.correlator import Correlator
 from analyzer.correlate.nodes import NodeTable
 from analyzer.correlate.session import Conference, Session
 from analyzer.evidence.scope import Scope
+from analyzer.internal import add_internal, note_internal
 from analyzer.model import CaptureInfo, Coverage
 from analyzer.streams.lane import Lane, LaneOutput
 from analyzer.twin import Twin, can_twin, in_time_order
@@ -123,14 +124,28 @@ class Analysis:
         judge = self.options.judge
         correlator = self._correlator
         for session in sessions:
-            if any(part.connection.transcript is not None for part in session.connections):
-                self._opener().open(session, correlator.nodes, correlator.scope, self.coverage)
-            elif self.options.opener is not None and session.kind == "message":
-                self.options.opener.unlock(session, correlator.nodes, correlator.scope)
-            if judge is not None:
+            try:
+                self._decrypt(session)
+            except Exception as error:
+                note_internal(session, "decrypting", error)
+            if judge is not None and not session.is_bare:
                 judge(session, correlator.nodes, correlator.scope)
-            session.release()
+            try:
+                session.release()
+            except Exception as error:
+                note_internal(session, "keeping", error)
             yield session
+
+    def _decrypt(self, session: Session) -> None:
+        correlator = self._correlator
+        if any(part.connection.transcript is not None for part in session.connections):
+            self._opener().open(session, correlator.nodes, correlator.scope, self.coverage)
+        elif self.options.opener is not None and session.kind == "message":
+            self.options.opener.unlock(session, correlator.nodes, correlator.scope)
+        for part in session.connections:
+            tls = part.connection.tls
+            if tls is not None and tls.internal is not None:
+                add_internal(session, tls.internal)
 
     def _opener(self) -> Opener:
         """What opens TLS; cryptography is imported when there is any TLS."""
@@ -143,7 +158,10 @@ class Analysis:
     def _correlate(self, ours: LaneOutput, theirs: LaneOutput) -> None:
         correlator = self._correlator
         for message in in_time_order(ours.messages, theirs.messages):
-            correlator.add_message(message)
+            try:
+                correlator.add_message(message)
+            except Exception as error:
+                correlator.lose(message, error)
         for output in (ours, theirs):
             for flow in output.opened:
                 correlator.connection_opened(flow)

@@ -24,6 +24,7 @@ from analyzer.evidence import Evidence
 from analyzer.findings import Result
 from analyzer.flows import FLOWS
 from analyzer.flows.flow import Flow, Step
+from analyzer.internal import PluginError
 
 CHECKS_GROUP = "mrfscope.checks"
 FLOWS_GROUP = "mrfscope.flows"
@@ -88,7 +89,7 @@ class Suite:
         self.flows[:0] = brought
 
     def add_plugin(self, checks: Iterable[Rule], flows: Iterable[Flow], origin: str) -> None:
-        """The same for a plugin: what goes wrong inside its functions is told with its name, as a UserError."""
+        """The same for a plugin: what goes wrong inside its functions is told with its name, as a PluginError."""
         self.add(
             [self._guarded(rule, origin) for rule in checks],
             [
@@ -166,13 +167,16 @@ def _trying(origin: str, load: Callable[[], V]) -> V:
         raise UserError(f"{origin}: cannot be loaded: {described(error, origin)}", HINT) from error
 
 
-def described(error: BaseException, file: str = "") -> str:
-    """`line 3: NameError: ...`: an exception with the last line of `file`, or of any other, that it went through."""
+def described(error: BaseException, file: str = "", *, words: bool = True) -> str:
+    """`line 3: NameError: ...`: an exception with the last line of `file`, or of any other, that it went through.
+
+    Without `words` its text, which may quote the capture, is left out.
+    """
     if isinstance(error, SyntaxError):
         return f"line {error.lineno}: {type(error).__name__}: {error.msg}"
     places = traceback.extract_tb(error.__traceback__)
     where = [place.lineno for place in places if file and Path(place.filename).name == Path(file).name]
-    return f"{f'line {where[-1]}: ' if where else ''}{type(error).__name__}: {error}"
+    return f"{f'line {where[-1]}: ' if where else ''}{type(error).__name__}{f': {error}' if words else ''}"
 
 
 def _content(module: ModuleType, origin: str) -> tuple[list[Rule], list[Flow]]:
@@ -199,9 +203,7 @@ def _guarded_judge(rule: Rule, origin: str) -> Callable[[Evidence], Result]:
     def judge(evidence: Evidence) -> Result:
         result: object = call(evidence)
         if not isinstance(result, Result):
-            raise UserError(
-                f"{origin}: rule {rule.code} answered with {type(result).__name__}, not with a Result", HINT
-            )
+            raise PluginError(f"{origin}: rule {rule.code} answered with {type(result).__name__}, not with a Result")
         return result
 
     return judge
@@ -212,7 +214,6 @@ def _guarded_call(call: Callable[[Evidence], V], name: str, origin: str) -> Call
         try:
             return call(evidence)
         except Exception as error:
-            what = f"{name} failed on session {evidence.session.id}: {described(error, origin)}"
-            raise UserError(what, HINT) from error
+            raise PluginError(f"{name} failed on this session: {described(error, origin, words=False)}") from error
 
     return guarded

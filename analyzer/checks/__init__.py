@@ -21,6 +21,7 @@ from analyzer.checks import (
     gen_4,
     h248_error,
     h248_no_reply,
+    internal,
     mrfp_1,
     mrfp_2,
     mrfp_3,
@@ -149,4 +150,5 @@ CHECKS = (
     tls_4.RULE,
     tls_5.RULE,
     tcpc_1.RULE,
+    internal.RULE,
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from analyzer.findings import Finding
+
 
 @dataclass(slots=True)
 class TlsMoment:
@@ -54,6 +56,8 @@ class TlsFacts:
     "Every frame that carries its octets; only kept for a hand-over."
     plain: list[tuple[int, int, bytes]] = field(default_factory=list, repr=False)
     "What was decrypted: direction, time, octets; only kept for a hand-over."
+    internal: Finding | None = None
+    "What failed while it was read; a finding of its session."
     key_log: tuple[str, ...] = field(default=(), repr=False)
     "Key log lines that open it elsewhere: secrets."
 

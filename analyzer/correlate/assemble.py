@@ -9,22 +9,17 @@ from analyzer.conversations.h248_terminations import Termination
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.offer_answer import Exchange
 from analyzer.conversations.sip_call import CallFacts, SipCall
+from analyzer.correlate.bare import call_session_id, connection_session_id, termination_session_id
 from analyzer.correlate.leg_media import agreed
 from analyzer.correlate.links import link_connections, link_terminations
 from analyzer.correlate.outcome import outcome
 from analyzer.correlate.roles import note_roles
-from analyzer.correlate.session import Participant, Session, stable_id
+from analyzer.correlate.session import Participant, Session
 from analyzer.correlate.tickets import link_kms
 from analyzer.model import Confidence, Link
 
 if TYPE_CHECKING:
     from analyzer.correlate.correlator import Correlator
-
-
-def call_session_id(call_id: str, life: int = 1) -> str:
-    """The id of the session that a Call-ID makes; one that comes again long after its end gets a number."""
-    made = stable_id("s", "sip", call_id)
-    return made if life == 1 else f"{made}-{life}"
 
 
 def assemble_session(
@@ -43,10 +38,10 @@ def assemble_session(
         first, last = call.first, call.last
         ends.extend(end for _, end, _ in facts.ends())
     elif termination is not None:
-        session_id = stable_id("s", "h248", termination.gateway, termination.name, termination.started)
+        session_id = termination_session_id(termination)
         first, last = termination.started, termination.last
     elif connection is not None:
-        session_id = stable_id("s", "tcp", *connection.client.key, *sorted(connection.session_ids()))
+        session_id = connection_session_id(connection)
         first, last = connection.started, connection.last
     else:
         raise TypeError("a session is of a call, a termination or a connection")

@@ -17,7 +17,8 @@ from analyzer.conversations.h248_terminations import Termination, TerminationTab
 from analyzer.conversations.kms_exchange import TO_KMS, KmsTable
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.sip_call import SipCall
-from analyzer.correlate.assemble import assemble_session, call_session_id
+from analyzer.correlate.assemble import assemble_session
+from analyzer.correlate.bare import bare_session, call_session_id, ends_of_call
 from analyzer.correlate.conferences import ConferenceTable
 from analyzer.correlate.index import EndIndex, EndKeys, bare_key, pair_key
 from analyzer.correlate.leg_media import LegMedia, LegMediaTable
@@ -26,6 +27,7 @@ from analyzer.correlate.nodes import NodeTable, Role
 from analyzer.correlate.roles import GatewayTable
 from analyzer.correlate.session import Conference, Session
 from analyzer.evidence.scope import Scope
+from analyzer.internal import log_error, note_internal, place_of_error
 from analyzer.model import Coverage, Message, Undecoded
 from analyzer.transport.flow import Flow
 from dissectors.errors import DecodeError
@@ -98,6 +100,16 @@ class Correlator:
             table.add(message)
             if table.fresh or table.changed or table.outside:
                 self._note_terminations()
+
+    def lose(self, message: Message, error: Exception) -> None:
+        """Account for a message that `add_message` failed on."""
+        log_error("taking in a message", error)
+        name, frame = message.protocol, message.frames[0]
+        self.coverage.unlinked[name] += 1
+        self.coverage.notes[f"{name} message lost to an internal error"] += 1
+        if len(self.coverage.unlinked_list) < MAX_UNLINKED_LISTED:
+            said = f"frame {frame}: {name}, internal error, please report it: {place_of_error(error)}"
+            self.coverage.unlinked_list.append(said)
 
     def connection_opened(self, flow: Flow) -> None:
         """Note that a connection began whose digest will come when it is over."""
@@ -213,7 +225,7 @@ class Correlator:
         """The media ends of all calls that are still open."""
         keys = EndKeys()
         for call in (*self._calls.values(), *self._retired.values()):
-            for _, end, _ in call.facts.ends():
+            for end in ends_of_call(call):
                 keys.add(end.session_id, end.address, end.port)
         return keys
 
@@ -276,7 +288,7 @@ class Correlator:
         return call
 
     def _has_open_connection(self, call: SipCall) -> bool:
-        return any((end.address, end.port) in self.open_ports for _, end, _ in call.facts.ends())
+        return any((end.address, end.port) in self.open_ports for end in ends_of_call(call))
 
     def _is_quiet(self, life: Termination, before: int | None) -> bool:
         if before is None:
@@ -290,16 +302,22 @@ class Correlator:
     # ------------------------------------------------------------------ sessions
 
     def _session_of_call(self, call: SipCall) -> Session:
-        session = assemble_session(self, call=call)
+        try:
+            session = assemble_session(self, call=call)
+            if session.other_legs:
+                self.legs_media.note(call, session.id)
+        except Exception as error:
+            session = bare_session(error, call=call)
         self._claim(session)
         self._leaving.pop(call.call_id, None)
-        if session.other_legs:
-            self.legs_media.note(call, session.id)
         self.legs.forget(call.call_id)
         return session
 
     def _session_of_termination(self, life: Termination) -> Session:
-        session = assemble_session(self, termination=life)
+        try:
+            session = assemble_session(self, termination=life)
+        except Exception as error:
+            session = bare_session(error, termination=life)
         self._claim(session)
         return session
 
@@ -310,7 +328,10 @@ class Correlator:
             if connection.protocol == "":
                 self.coverage.ignored["tcp without payload, not announced"] += connection.packets
             return None
-        session = assemble_session(self, connection=connection)
+        try:
+            session = assemble_session(self, connection=connection)
+        except Exception as error:
+            session = bare_session(error, connection=connection)
         self._claim(session)
         return session
 
@@ -326,7 +347,10 @@ class Correlator:
             # A connection may carry several MSRP sessions (RFC 4975 section 5.4): it stays until each has its owner.
             if len(connection.claimed) >= len(connection.sessions):
                 self._forget_connection(connection)
-        self.conferences.note(session)
+        try:
+            self.conferences.note(session)
+        except Exception as error:
+            note_internal(session, "linking", error)
 
     def _forget_connection(self, connection: Connection) -> None:
         self._connections.pop(id(connection), None)
@@ -342,7 +366,7 @@ class Correlator:
     def ends_of(self, call_ids: Iterable[str]) -> list[MediaEnd]:
         """The media ends of some calls, as far as they are not handed out."""
         calls = [self._known(each) for each in call_ids]
-        return [end for call in calls if call is not None for _, end, _ in call.facts.ends()]
+        return [end for call in calls if call is not None for end in ends_of_call(call)]
 
     def leg_media(self, call_ids: Iterable[str]) -> list[LegMedia]:
         """What some legs of a call announced about MSRP, also those that are handed out already."""

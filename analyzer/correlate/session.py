@@ -80,6 +80,8 @@ class Session:
     "What every rule says of it, by code."
     findings: list[Finding] = field(default_factory=list)
     "What is wrong, the worst first."
+    is_bare: bool = False
+    "Linking failed: nothing but its beginning is known, so there is nothing to judge."
     signalling: Packed | None = field(default=None, repr=False)
     "What SIP, H.248 and HTTP say in the timeline, once the messages are gone."
 
@@ -99,8 +101,15 @@ class Session:
 
     def release(self) -> None:
         """Let go of the messages of signalling and keep what reports read: whoever judges messages did so before."""
+        try:
+            if self.signalling is None:
+                self.signalling = pack(self._signalling_entries())
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
         if self.signalling is None:
-            self.signalling = pack(self._signalling_entries())
+            self.signalling = pack(())  # packing failed
         if self.call is not None:
             self.call.release()
         self.call = self.unlocked = None

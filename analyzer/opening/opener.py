@@ -15,6 +15,7 @@ from analyzer.conversations.tls_facts import TlsFacts
 from analyzer.correlate.nodes import NodeTable
 from analyzer.correlate.session import Session
 from analyzer.evidence import Evidence, Scope
+from analyzer.internal import internal_finding
 from analyzer.keys.ring import KeyRing
 from analyzer.keys.session_keys import SessionKeys, SessionPsk
 from analyzer.model import Coverage
@@ -55,7 +56,10 @@ class Opener:
     def look_at(self, connection: Connection, coverage: Coverage) -> None:
         """Without keys there is nothing to wait for: tell what the handshake of a finished connection shows."""
         if not self.has_keys:
-            connection.tls = TlsReader(connection, self._secrets, _NOBODY).read()
+            try:
+                connection.tls = TlsReader(connection, self._secrets, _NOBODY).read()
+            except Exception as error:
+                connection.tls = _failed(connection, error)
             coverage.tls_undecrypted[connection.tls.outcome] += 1
 
     def open(self, session: Session, nodes: NodeTable, scope: Scope, coverage: Coverage) -> None:
@@ -66,7 +70,11 @@ class Opener:
         evidence = Evidence(session, nodes, scope, self._profile)
         keys = SessionKeys(evidence, self.ring, psk_from_h248=self._psk_from_h248)
         for part in parts:
-            self._open(part, keys, coverage)
+            try:
+                self._open(part, keys, coverage)
+            except Exception as error:
+                facts = part.connection.tls = _failed(part.connection, error)
+                coverage.tls_undecrypted[facts.outcome] += 1
         session.unlocked = keys.unlocked()
         if session.kind == "tcp" and any(part.session_indexes for part in parts):
             session.kind = "message"
@@ -110,6 +118,13 @@ class Opener:
         for psk in asked.tried:
             if opened is None or psk.source != opened.source:
                 self.ring.note(psk.source, opened=False)
+
+
+def _failed(connection: Connection, error: Exception) -> TlsFacts:
+    """What is known of a connection that could not be read for a fault of ours."""
+    connection.transcript = None
+    finding = internal_finding("reading TLS of", error)
+    return TlsFacts("unsupported", f"internal error: {finding.actual}", internal=finding)
 
 
 class _Nobody:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Steps = list[tuple["Flow", "Step"]]
 
+OF_NO_KIND = "the session is `incomplete` unless it failed anyway; exit code 1"
+"Of a finding that no rule makes: INTERNAL."
 SEVERITY_MEANS = {
     "error": "a session that breaks it has failed; exit code 1",
     "warning": "worth a look; the session gets the verdict `warnings`",
@@ -31,7 +33,7 @@ def rule_lines(rule: Rule, steps: Steps, origin: str, requirement: str, paint: P
     rows = [
         ("clause", rule.clause),
         ("requirement", requirement),
-        ("severity", f"{rule.severity.value}: {SEVERITY_MEANS[rule.severity.value]}"),
+        ("severity", f"{rule.severity.value}: {SEVERITY_MEANS[rule.severity.value] if rule.kinds else OF_NO_KIND}"),
         ("sessions", ", ".join(sorted(rule.kinds))),
         ("needs", " and ".join(map(protocol_name, rule.interfaces)) + " in the capture; otherwise not observable"),
         ("flow", "; ".join(f"{flow.id}, step {step.number}, {step.who} to {step.whom}" for flow, step in steps)),

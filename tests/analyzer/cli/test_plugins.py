@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,22 +97,36 @@ def test_a_broken_plugin_is_one_clear_line(tmp_path: Path, name: str) -> None:
         assert hint == "  docs/extend.md shows what a plugin looks like"
 
 
+def internal(path: Path, *options: str) -> tuple[Any, Any]:
+    """The session of the sample, held against a plugin too, and its findings."""
+    done = mrfscope("analyze", SAMPLE, "--plugin", path, "-f", "json", *options)
+    assert (done.returncode, done.stderr) == (1, "")
+    (session,) = json.loads(done.stdout)["sessions"]
+    return session, session["findings"]
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("    return 1 / 0", "failed on session s-a77ef323ac: line 4: ZeroDivisionError: division by zero"),
-        ("    return True", "answered with bool, not with a Result"),
+        ("    return {}['secret']", "rule ACME-1 failed on this session: line 4: KeyError."),
+        ("    return True", "rule ACME-1 answered with bool, not with a Result."),
     ],
 )
 def test_a_plugin_that_fails_on_a_session(tmp_path: Path, body: str, said: str) -> None:
+    """It costs what it would have said; every other rule is held."""
     path = tmp_path / "plugin.py"
     path.write_text(
         "from analyzer.checks.rule import Rule\nfrom analyzer.findings import Severity\n"
         f"def judge(evidence):\n{body}\n"
         "CHECKS = [Rule(code='ACME-1', title='', clause='', severity=Severity.INFO, judge=judge)]\n"
     )
-    first, _ = refused("analyze", SAMPLE, "--plugin", path, code=2).splitlines()
-    assert first == f"mrfscope: {path}: rule ACME-1 {said}"
+    session, (finding,) = internal(path)
+    assert (finding["code"], finding["severity"], finding["message"]) == ("INTERNAL", "error", f"{path}: {said}")
+    assert session["verdict"] == "incomplete"
+    assert session["checks"]["ACME-1"] == "not observable"
+    assert session["not_observable"]["ACME-1"] == "an internal error: see the finding INTERNAL"
+    assert session["checks"]["OFFER-1"] == "ok"
+    assert session["flow"] == "tcp-dial-in"
 
 
 def test_a_plugin_flow_whose_condition_fails(tmp_path: Path) -> None:
@@ -120,8 +135,9 @@ def test_a_plugin_flow_whose_condition_fails(tmp_path: Path) -> None:
         "from analyzer.flows.flow import Flow\n"
         "FLOWS = [Flow('acme', '', '', ('UE',), (), lambda evidence: evidence.nothing)]\n"
     )
-    first, _ = refused("analyze", SAMPLE, "--plugin", path, code=2).splitlines()
-    assert first.startswith(f"mrfscope: {path}: flow acme failed on session s-a77ef323ac: line 2: AttributeError")
+    session, (finding,) = internal(path)
+    assert finding["message"] == f"{path}: flow acme failed on this session: line 2: AttributeError."
+    assert (session["flow"], session["verdict"]) == ("tcp-dial-in", "incomplete")
 
 
 def test_no_plugin_costs_no_start_up_time() -> None:
