@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 import click
 
 from analyzer.cli.key_options import KeyWords, key_options, make_opener
-from analyzer.cli.main import EXIT_FINDINGS, EXIT_UNDECRYPTED, EXIT_UNREADABLE, Invocation, complain, tool_version
+from analyzer.cli.main import (
+    EXIT_FINDINGS,
+    EXIT_UNDECRYPTED,
+    EXIT_UNREADABLE,
+    Invocation,
+    complain,
+    show_tracebacks,
+    tool_version,
+)
 from analyzer.cli.roles import ROLES, given_roles
 from analyzer.cli.suite_options import check_codes, load_rules, split_codes, suite_options
 from analyzer.cli.terminal import is_utf8, wants_colour, width
@@ -175,6 +183,8 @@ def analyze(
     files.reads("a capture being read", paths)
     if isinstance(ctx.obj, Invocation):
         ctx.obj.verbose = verbose
+    if verbose:
+        show_tracebacks()
 
     # From here on the work begins: numpy and the codecs are imported now. Nothing here is linear algebra: the threads
     # that numpy would start for it spin on the core of the second process, and are in the way of its fork.

@@ -203,6 +203,16 @@ def run(arguments: Sequence[str]) -> int:
         return EXIT_INTERNAL
 
 
+def show_tracebacks() -> None:
+    """Let the logger `mrfscope` write to standard error: the tracebacks of what cost one session or message."""
+    import logging
+
+    logger = logging.getLogger("mrfscope")
+    logger.setLevel(logging.DEBUG)
+    logger.handlers = [logging.StreamHandler(sys.stderr)]
+    logger.propagate = False
+
+
 def complain(what: str, hint: str = "") -> None:
     """One line on what is wrong and, below it, what to do next."""
     click.echo(f"mrfscope: {printable(without_keys(what))}", err=True)
