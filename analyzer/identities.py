@@ -23,6 +23,16 @@ def masked_identity(uri: str) -> str:
     return uri if uri.lower().startswith("urn:service:") else f"{scheme}:..."
 
 
+_PERSONAL = re.compile(r"@|^(?:sips?|tel|urn):|^\+?[0-9().-]{5,}$", re.IGNORECASE)
+"What looks like an identity of a subscriber: most PSK identities are names of keys."
+
+
+def psk_identity_text(identity: bytes, *, identities: bool) -> str:
+    """A PSK identity as text; masked where it looks like a subscriber's, unless `identities`."""
+    text = identity.decode("utf-8", "backslashreplace")
+    return text if identities or not _PERSONAL.search(text) else masked_identity(text)
+
+
 def masked_path(path: Sequence[str]) -> list[str]:
     """MSRP URIs without their user part (RFC 4975 section 6)."""
     return [_MSRP_USER.sub(r"\1...@", uri) if "@" in uri else uri for uri in path]
@@ -43,5 +53,9 @@ def masked_text(text: str) -> str:
     """Free text from the wire (a reason phrase, a Warning) in one short line, without what names subscribers."""
     plain = " ".join(text.split())[: 4 * SHOWN]
     plain = _URI_IN_TEXT.sub(lambda found: masked_identity(found[0]), plain)
-    plain = _ADDRESS_IN_TEXT.sub("...@", plain)
-    return plain if len(plain) <= SHOWN else plain[: SHOWN - 3] + "..."
+    return shortened(_ADDRESS_IN_TEXT.sub("...@", plain))
+
+
+def shortened(text: str) -> str:
+    """A text from the wire, cut where it is longer than `SHOWN`."""
+    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."

@@ -49,6 +49,8 @@ class Options:
     "Opens TLS with the user's keys; without one, only what the handshakes show is told."
     judge: JudgeSession | None = None
     "Holds flows and rules against every session when it is linked, while its SIP and H.248 messages are at hand."
+    identities: bool = False
+    "Findings may name subscribers."
     progress: Callable[[int, int], None] | None = None
     "Told the octets read so far and in all."
     end: EndOfInput | None = None
@@ -69,6 +71,7 @@ class Analysis:
         self.captures: list[CaptureInfo] = []
         self.conferences: list[Conference] = []
         self._correlator = Correlator(self.coverage, self.options.roles)
+        self._correlator.scope.identities = self.options.identities
         self.reader: CaptureReader = open_captures(self.paths, progress=self.options.progress, end=self.options.end)
 
     @property

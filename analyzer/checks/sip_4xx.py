@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analyzer.checks.rule import Rule
 from analyzer.checks.sip_failure import KINDS, judge_refusal
+from analyzer.checks.sip_statuses import meanings
 from analyzer.evidence import Evidence
 from analyzer.findings import Result, Severity
 
@@ -23,12 +24,7 @@ RULE = Rule(
     interfaces=("sip",),
     yields_to=("H248-ERROR", "H248-NO-REPLY", "MRFP-1", "TCP-REFUSED", "TCP-TIMEOUT"),
     why="The session never came about.",
-    causes=(
-        "403: the subscriber may not use the service, or may not join this conference.",
-        "404, 480, 486: nobody at this address, not reachable, or busy.",
-        "408: a node downstream did not answer; look at the next hop.",
-        "488: the SDP was not acceptable; the Warning header tells which part.",
-    ),
+    causes=meanings(4),
     confirm="Follow the call hop by hop: the first node that sent the response decided it. Read Reason and Warning.",
     fix="Correct what the status names at the node that refused, or the request that it refused.",
     example='SIP/2.0 488 Not Acceptable Here / Warning: 304 mrfc "Media type not available"',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analyzer.checks.rule import Rule
 from analyzer.checks.sip_failure import KINDS, judge_refusal
+from analyzer.checks.sip_statuses import meanings
 from analyzer.evidence import Evidence
 from analyzer.findings import Result, Severity
 
@@ -25,7 +26,7 @@ RULE = Rule(
     why="The session never came about, through no fault of the caller.",
     causes=(
         "The MRFC got no resources from its MRFP: look for an H.248 error beside it.",
-        "503: the server is overloaded or in maintenance. 504: a node behind it did not answer in time.",
+        *meanings(5),
     ),
     confirm="Find the first node that sent the response, and what it did just before: H.248, DNS, another SIP hop.",
     fix="Mend the node that failed; Retry-After tells when to try again.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analyzer.checks.rule import Rule
 from analyzer.checks.sip_failure import KINDS, judge_refusal
+from analyzer.checks.sip_statuses import meanings
 from analyzer.evidence import Evidence
 from analyzer.findings import Result, Severity
 
@@ -23,11 +24,7 @@ RULE = Rule(
     interfaces=("sip",),
     yields_to=("H248-ERROR", "H248-NO-REPLY", "MRFP-1", "TCP-REFUSED", "TCP-TIMEOUT"),
     why="The session never came about, and no other branch of a fork is tried.",
-    causes=(
-        "600 and 603: the user declined.",
-        "606: nothing of the SDP is acceptable anywhere.",
-        "A server answers 6xx where 4xx would let others be tried.",
-    ),
+    causes=(*meanings(6), "A server answers 6xx where 4xx would let others be tried."),
     confirm="Find the first node that sent the response; read Reason and Warning.",
     fix="Where no user declined, let the server answer 480 or 488 instead.",
     example="SIP/2.0 603 Decline",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analyzer.checks.rule import Rule
+from analyzer.checks.sip_statuses import advice_on
 from analyzer.conversations.sip_call import CHALLENGES, CallFacts
 from analyzer.evidence import Evidence
 from analyzer.findings import OK, Result, Severity, not_applicable, not_observable
@@ -45,6 +46,7 @@ def judge_refusal(evidence: Evidence, rule: Rule, hundreds: int) -> Result:
         refusal.frames,
         expected="a 2xx response",
         actual=f"{status} {phrase} from {refusal.flow.src_ip}{f' ({told})' if told else ''}",
+        hint=advice_on(status),
         # A ping: whatever comes back shows that the other side is there.
         severity=Severity.INFO if facts.method == "OPTIONS" else None,
     )
@@ -104,5 +106,6 @@ def _challenged(evidence: Evidence, rule: Rule, refusal: Message) -> Result:
         refusal.frames,
         expected=f"another {sip.method} with (other) credentials",
         actual=f"{sip.status} {masked_text(sip.reason_phrase)}, and none within 32 s",
+        hint=advice_on(sip.status),
         severity=Severity.WARNING,
     )

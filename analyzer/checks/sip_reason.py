@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analyzer.checks.rule import Rule
 from analyzer.checks.sip_failure import NO_SIP, reason_text
+from analyzer.checks.sip_statuses import advice_on
 from analyzer.evidence import Evidence
 from analyzer.findings import OK, Result, Severity, not_applicable
 from analyzer.identities import masked_text
@@ -37,6 +38,7 @@ def judge(evidence: Evidence) -> Result:
                     message.frames,
                     expected="a BYE without Reason, or with one of normal clearing",
                     actual=f"Reason: {told} from {message.flow.src_ip}",
+                    hint=_hint(reason),
                 )
     return OK if seen else NOT_ENDED
 
@@ -53,6 +55,11 @@ def is_failure(reason: Reason) -> bool:
     if protocol == "RELEASE_CAUSE":
         return cause >= 2  # 1: the user ended the call (TS 24.229 table 7.2A.18.1)
     return protocol == "FAILURE_CAUSE"
+
+
+def _hint(reason: Reason) -> str:
+    """A Reason of SIP has a status; others leave it with what the rule says."""
+    return f"{advice_on(reason.cause)} {RULE.fix}" if reason.protocol.upper() == "SIP" and reason.cause else ""
 
 
 RULE = Rule(

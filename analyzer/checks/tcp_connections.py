@@ -48,18 +48,32 @@ def is_shown(evidence: Evidence, connection: Connection) -> bool:
 
 
 def _tell(evidence: Evidence, rule: Rule, place: str, tries: list[Connection], worked: bool, how: str) -> Finding:
+    client = tries[0].client
     opener = evidence.opener(tries[0])
-    who, other = {"MRFP": ("the MRFP", "the UE"), "UE": ("the UE", "the MRFP")}.get(
-        opener, (tries[0].client.src_ip, place)
-    )
+    who, other = {"MRFP": ("the MRFP", "the UE"), "UE": ("the UE", "the MRFP")}.get(opener, (client.src_ip, place))
     count = f" ({len(tries)} tries)" if len(tries) > 1 else ""
     then = "; another connection was set up" if worked else ""
+    if tries[0].outcome == "refused":
+        caller = client.src if len(tries) == 1 else client.src_ip
+        told = f"{_at(other, place)} refused the TCP connection of {_at(who, caller, client.src_ip)}{count}{then}."
+        actual = f"RST from {place} in answer to the SYN from {client.src}"
+        hint = (
+            f"Let {other} listen at {place} before that is announced; where its SDP says another address or port, let "
+            f"{who} connect there."
+        )
+    else:
+        told = f"The TCP connection of {who} to {_at(other, place)} {how}{count}{then}."
+        actual, hint = "SYN without answer", ""
     return rule.finding(
-        f"The TCP connection of {who} to {other} at {place} {how}{count}{then}."
-        if other != place
-        else f"The TCP connection of {who} to {place} {how}{count}{then}.",
+        told,
         [frame for each in tries for row in each.rows for frame in row[1]],
         expected="SYN, SYN ACK, ACK",
-        actual="RST in answer to the SYN" if tries[0].outcome == "refused" else "SYN without answer",
+        actual=actual,
+        hint=hint,
         severity=Severity.WARNING if worked else None,
     )
+
+
+def _at(who: str, place: str, *same: str) -> str:
+    """`the UE at 198.51.100.7:7394`, or the place alone where no role is known."""
+    return place if who in (place, *same) else f"{who} at {place}"

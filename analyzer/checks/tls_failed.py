@@ -2,31 +2,57 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from analyzer.checks.rule import Rule
 from analyzer.conversations.connection import Connection
 from analyzer.conversations.tls_facts import TlsFacts
 from analyzer.evidence import Evidence
 from analyzer.findings import OK, Result, Severity, not_applicable, not_observable
+from analyzer.identities import psk_identity_text, shortened
 from analyzer.model import Confidence
 
-MEANINGS = {
-    "unknown_psk_identity": "the server knows no key for the PSK identity",
-    "bad_record_mac": "the two ends hold different keys",
-    "decrypt_error": "the two ends hold different keys",
-    "decryption_failed": "the two ends hold different keys",
-    "handshake_failure": "no cipher suite suits both, or the server has no PSK",
-    "insufficient_security": "the server wants a stronger cipher suite",
-    "protocol_version": "no TLS version suits both",
-    "unexpected_message": "a message came that the other side did not expect; do both take the client's part?",
-    "bad_certificate": "the certificate is not accepted",
-    "unknown_ca": "the certificate's issuer is not known",
-    "certificate_unknown": "the certificate is not accepted",
-    "certificate_expired": "the certificate has expired",
-    "certificate_required": "the server wants a certificate of the client",
-    "internal_error": "the node that sends it failed",
-    "user_canceled": "the node that sends it gave up",
+
+class Alert(NamedTuple):
+    """What a fatal alert says where MSRP is set up."""
+
+    meaning: str
+    advice: str
+
+
+SAME_KEY = "Give both ends the same key: compare the PSK in H.248 with the TEK of the MIKEY-TICKET exchange (-k)."
+CERTIFICATE = "Compare the certificate with fingerprint, issuer and dates that the other side expects."
+ALERTS = {
+    "unknown_psk_identity": Alert("the server knows no key for the PSK identity", ""),
+    "bad_record_mac": Alert("the two ends hold different keys", SAME_KEY),
+    "decrypt_error": Alert("the two ends hold different keys", SAME_KEY),
+    "decryption_failed": Alert("the two ends hold different keys", SAME_KEY),
+    "handshake_failure": Alert(
+        "no cipher suite suits both, or the server has no PSK",
+        "Give both ends a common PSK cipher suite: compare the list in ClientHello with those that the server has; "
+        "and see that the server was given its key.",
+    ),
+    "insufficient_security": Alert(
+        "the server wants a stronger cipher suite", "Let the client offer a suite that the server takes."
+    ),
+    "protocol_version": Alert(
+        "no TLS version suits both", "Switch a version on that both have: compare ClientHello with the server's."
+    ),
+    "unexpected_message": Alert(
+        "a message came that the other side did not expect; do both take the client's part?",
+        "Let one side alone send ClientHello: who is to do so follows from the signals to the MRFP and from a=setup.",
+    ),
+    "bad_certificate": Alert("the certificate is not accepted", CERTIFICATE),
+    "unknown_ca": Alert("the certificate's issuer is not known", CERTIFICATE),
+    "certificate_unknown": Alert("the certificate is not accepted", CERTIFICATE),
+    "certificate_expired": Alert("the certificate has expired", CERTIFICATE),
+    "certificate_required": Alert(
+        "the server wants a certificate of the client", "Use a PSK cipher suite, or give the client a certificate."
+    ),
+    "internal_error": Alert("the node that sends it failed", "Look at the log of the node that sent it."),
+    "user_canceled": Alert("the node that sends it gave up", "Look at the log of the node that sent it."),
 }
-"What alerts mean where MSRP is set up, in short."
+"What alerts mean where MSRP is set up, in short, and what to do."
 
 
 def judge(evidence: Evidence) -> Result:
@@ -72,23 +98,50 @@ def _failed(evidence: Evidence, connection: Connection, tls: TlsFacts, severity:
             confidence=Confidence.LIKELY,
         )
     name = tls.fatal.what.removeprefix("alert: fatal ")
-    meaning = MEANINGS.get(name, "see RFC 5246 section 7.2.2")
+    alert = ALERTS.get(name, Alert("see RFC 5246 section 7.2.2", ""))
     sender = _name(evidence, connection, tls.fatal.direction)
     when = "could not be set up" if tls.established is None else "was ended"
+    meaning, advice = alert
+    if name == "unknown_psk_identity" and tls.client is not None:
+        sender = _end(evidence, connection, tls.fatal.direction)
+        meaning, advice = _no_key_for(evidence, connection, tls.client, tls.psk_identity)
     return RULE.broken(
         f"TLS {when}: {sender} sent the fatal alert {name} ({meaning}).",
         (*(hello if tls.established is None else ()), *tls.fatal.frames),
         expected="Finished of both sides" if tls.established is None else "close_notify",
         actual=f"fatal alert {name}",
+        hint=advice,
         severity=severity,
     )
+
+
+def _no_key_for(evidence: Evidence, connection: Connection, client: int, identity: bytes | None) -> tuple[str, str]:
+    """Which identity the server knows no key for, who sent it, and what to do."""
+    who, whom = _name(evidence, connection, client), _name(evidence, connection, 1 - client)
+    if identity is None:
+        which = "the PSK identity, which is not in the capture,"
+    else:
+        text = psk_identity_text(identity, identities=evidence.scope.identities)
+        which = f"the PSK identity {shortened(text)}" if text else "the empty PSK identity"
+    meaning = f"it knows no key for {which} of {_end(evidence, connection, client)}"
+    return meaning, f"Give {whom} the key of this identity, or let {who} send the identity that {whom} has a key for."
+
+
+def _end(evidence: Evidence, connection: Connection, direction: int) -> str:
+    """Who sends in a direction, with address and port."""
+    name, address = _name(evidence, connection, direction), _address(connection, direction)
+    return name if name == address else f"{name} at {address}"
+
+
+def _address(connection: Connection, direction: int) -> str:
+    return (connection.server if direction else connection.client).src
 
 
 def _name(evidence: Evidence, connection: Connection, direction: int) -> str:
     """Who sends in a direction: `the MRFP`, `the UE`, or an address."""
     opener = evidence.opener(connection)
     if not opener:
-        return (connection.server if direction else connection.client).src
+        return _address(connection, direction)
     return f"the {opener if direction == 0 else {'UE': 'MRFP', 'MRFP': 'UE'}[opener]}"
 
 

@@ -217,6 +217,7 @@ def analyze(
         # A pipe can be read only once: the second process would find it empty.
         jobs = jobs if all(map(os.path.isfile, paths)) else 1
         options = Options(roles={**project.node, **nodes}, jobs=jobs, judge=judge.judge, opener=opener, end=end)
+        options.identities = identities
         options.progress = progress if progress.wanted else None
         options.udp_ports |= {*project.udp_port, *udp_ports}
         analysis = Analysis(paths, options)

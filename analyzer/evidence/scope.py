@@ -26,6 +26,8 @@ class Scope:
         "Time of the latest message or connection step, in ns."
         self.one_clock = True
         "One capture file with one interface: times of different nodes can be compared."
+        self.identities = False
+        "Findings may name subscribers: the user asked for it."
         self.tls_legs: dict[str, list[TlsLeg]] = {}
         "The connections of each conference that were judged: see `analyzer.evidence.tls_legs`."
         self._heard: dict[tuple[str, int], list[int]] = {}

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from analyzer.conversations.tls_facts import TlsFacts, TlsMoment
-from analyzer.identities import masked_identity
+from analyzer.identities import psk_identity_text
 from analyzer.report.times import iso_time
 
 if TYPE_CHECKING:
     from analyzer.conversations.connection import Connection
     from analyzer.correlate.session import Session
 
-_PERSONAL = re.compile(r"@|^(?:sips?|tel|urn):|^\+?[0-9().-]{5,}$", re.IGNORECASE)
-"What looks like an identity of a subscriber: most PSK identities are names of keys."
-
 
 def tls_connections(session: Session) -> list[tuple[Connection, TlsFacts]]:
     """The session's TLS connections, the one that was opened first."""
     found = [(part.connection, part.connection.tls) for part in session.connections if part.connection.tls is not None]
     return sorted(found, key=lambda each: not each[1].decrypted)
-
-
-def identity_text(identity: bytes, *, identities: bool) -> str:
-    """A PSK identity as text; masked where it looks like a subscriber's, unless `identities`."""
-    text = identity.decode("utf-8", "backslashreplace")
-    return text if identities or not _PERSONAL.search(text) else masked_identity(text)
 
 
 def tls_record(session: Session, *, identities: bool = False) -> dict[str, Any] | None:
@@ -41,8 +31,10 @@ def tls_record(session: Session, *, identities: bool = False) -> dict[str, Any] 
     return {
         "version": tls.version or None,
         "cipher_suite": tls.cipher_suite or None,
-        "psk_identity": None if tls.psk_identity is None else identity_text(tls.psk_identity, identities=identities),
-        "psk_hint": None if tls.psk_hint is None else identity_text(tls.psk_hint, identities=identities),
+        "psk_identity": None
+        if tls.psk_identity is None
+        else psk_identity_text(tls.psk_identity, identities=identities),
+        "psk_hint": None if tls.psk_hint is None else psk_identity_text(tls.psk_hint, identities=identities),
         "client": None if tls.client is None else ends[tls.client],
         "server": None if tls.client is None else ends[1 - tls.client],
         "server_name": tls.server_name or None,
@@ -76,7 +68,7 @@ def tls_texts(session: Session, *, identities: bool = False) -> Iterator[tuple[s
         if tls.client is not None:
             words.append(f"ClientHello from {(connection.client.src, connection.server.src)[tls.client]}")
         if tls.psk_identity is not None:
-            words.append(f"PSK identity {identity_text(tls.psk_identity, identities=identities) or '(empty)'}")
+            words.append(f"PSK identity {psk_identity_text(tls.psk_identity, identities=identities) or '(empty)'}")
         if tls.resumed:
             words.append("resumed")
         yield "TLS", ", ".join(words)

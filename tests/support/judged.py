@@ -59,15 +59,20 @@ def sample_keys(name: str) -> KeyRing:
     return KeyRing(read_keys(path.read_text(), path).keys)
 
 
-def judge_packets(packets: Packets, folder: Path, judge: Judge = _JUDGE, *, keys: KeyRing | None = None) -> Judged:
+def judge_packets(
+    packets: Packets, folder: Path, judge: Judge = _JUDGE, *, keys: KeyRing | None = None, identities: bool = False
+) -> Judged:
     """Analyse packets as one capture, with keys if there are any."""
-    return judge_files([write_pcap(folder / "capture.pcap", packets)], judge, keys=keys)
+    return judge_files([write_pcap(folder / "capture.pcap", packets)], judge, keys=keys, identities=identities)
 
 
-def judge_files(paths: list[Path], judge: Judge = _JUDGE, *, keys: KeyRing | None = None) -> Judged:
+def judge_files(
+    paths: list[Path], judge: Judge = _JUDGE, *, keys: KeyRing | None = None, identities: bool = False
+) -> Judged:
     """Analyse captures together."""
     opener = Opener(keys) if keys is not None else None
-    analysis = Analysis([str(path) for path in paths], Options(judge=judge.judge, jobs=1, opener=opener))
+    options = Options(judge=judge.judge, jobs=1, opener=opener, identities=identities)
+    analysis = Analysis([str(path) for path in paths], options)
     sessions = list(analysis.sessions())
     return Judged(sessions, analysis.conferences, analysis.coverage)
 

@@ -160,7 +160,9 @@ CASES = [
     ),
     Case(
         "refused", "TCP-REFUSED", dropped(*MEDIA_STEPS, "close") + changed("connect", do="refused"), ERROR,
-        ("connect/*",), says="The TCP connection of the MRFP to the UE at 198.51.100.7:7394 was refused",
+        ("connect/*",),
+        says="The UE at 198.51.100.7:7394 refused the TCP connection of the MRFP at 203.0.113.5:28563. "
+        "RST from 198.51.100.7:7394 in answer to the SYN from 203.0.113.5:28563",
         follows=("TCP-5",), beside=("TCP-F",),
     ),
     Case(
@@ -172,7 +174,8 @@ CASES = [
     ),
     Case(
         "never answered", "TCP-TIMEOUT", dropped(*MEDIA_STEPS, "close") + changed("connect", do="unanswered"), ERROR,
-        ("connect", "connect/4"), says="was never answered", follows=("TCP-5",),
+        ("connect", "connect/4"),
+        says="The TCP connection of the MRFP to the UE at 198.51.100.7:7394 was never answered.", follows=("TCP-5",),
     ),
     Case(
         "reset in mid-session", "TCP-RESET", CUT_AT_15S + added("rst", 15, "ue_a -> mrfp", "tcp", do="abort"), ERROR,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from judged import SAMPLES, Judged, judge_packets, sample_keys
 
+from analyzer.checks.tls_failed import ALERTS
 from analyzer.findings import Severity, Status
 from analyzer.model import Confidence
 from samples import build
@@ -17,15 +18,15 @@ CHAT = '[[change]]\ndrop = ["bind*", "nickname*", "chat-*", "close*"]\n'
 END = '[[step]]\nname = "end"\nat = 0.09\ntcp = "ue_a -> mrfp"\ndo = "close"\n'
 
 
-def variant(folder: Path, text: str, *, keys: bool = True, without: tuple[str, ...] = ()) -> Judged:
-    """A capture of the scenario, changed; steps named in `without` are cut out of it."""
+def variant(folder: Path, text: str, *, keys: bool = True, identities: bool = False) -> Judged:
+    """A capture of the scenario, changed."""
     shutil.copytree(SAMPLES / BASE, folder / BASE)
     (folder / "twin").mkdir()
     path = folder / "twin" / "scenario.toml"
     path.write_text(f'base = "{BASE}"\n{text}')
     _, built = build.packets(path)
-    packets = [(packet.time, packet.data) for packet in built if packet.step not in without]
-    return judge_packets(packets, folder, keys=sample_keys(BASE) if keys else None)
+    packets = [(packet.time, packet.data) for packet in built]
+    return judge_packets(packets, folder, keys=sample_keys(BASE) if keys else None, identities=identities)
 
 
 def told(found: Judged) -> list[tuple[str, Severity, str]]:
@@ -171,3 +172,47 @@ def test_a_try_that_failed_before_one_that_worked_is_a_warning(tmp_path: Path) -
     severities = {code: severity for code, severity, _ in told(found)}
     assert severities == {"TLS-FAILED": Severity.WARNING, "TCP-RESET": Severity.WARNING}
     assert found.only.results["DIN-F"].status is Status.NOT_APPLICABLE
+
+
+UNKNOWN = f"""
+{CHAT}
+[[change]]
+step = "handshake"
+set = {{ fails = "client_finished", alert = "unknown_psk_identity"{{more}} }}
+{END}"""
+
+
+@pytest.mark.parametrize(
+    ("identity", "identities", "shown"),
+    [
+        ("alice@ims.example.net", False, "the PSK identity ..."),
+        ("sip:alice@ims.example.net", False, "the PSK identity sip:...@ims.example.net"),
+        ("sip:alice@ims.example.net", True, "the PSK identity sip:alice@ims.example.net"),
+        ("conference-key-7", False, "the PSK identity conference-key-7"),
+        ("", False, "the empty PSK identity"),
+        ("k" * 200, False, f"the PSK identity {'k' * 117}..."),
+    ],
+)
+def test_an_unknown_identity_is_named_with_both_ends(
+    identity: str, identities: bool, shown: str, tmp_path: Path
+) -> None:
+    """RFC 4279 section 2; who the identity is about is masked unless asked for."""
+    text = UNKNOWN.replace("{more}", f', psk_identity = "{identity}"')
+    found = variant(tmp_path, text, identities=identities)
+    (finding,) = [each for each in found.only.findings if each.code == "TLS-FAILED"]
+    assert finding.message == (
+        "TLS could not be set up: the UE at 198.51.100.7:7394 sent the fatal alert unknown_psk_identity "
+        f"(it knows no key for {shown} of the MRFP at 203.0.113.5:28563)."
+    )
+    assert finding.hint == (
+        "Give the UE the key of this identity, or let the MRFP send the identity that the UE has a key for."
+    )
+
+
+def test_each_alert_has_its_advice(tmp_path: Path) -> None:
+    text = (
+        f'{CHAT}[[change]]\nstep = "handshake"\nset = {{ fails = "client_hello", alert = "protocol_version" }}\n{END}'
+    )
+    (finding,) = [each for each in variant(tmp_path, text).only.findings if each.code == "TLS-FAILED"]
+    assert finding.hint == "Switch a version on that both have: compare ClientHello with the server's."
+    assert [name for name, alert in ALERTS.items() if not alert.advice] == ["unknown_psk_identity"]
