@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
-from ipaddress import ip_address
+from dataclasses import dataclass, field, fields, replace
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 from analyzer.toml_file import TomlFile
 from replay.edge.address_plan import AddressPlan
 from replay.events import Endpoint
+from replay.sip.admission import Network
 
 HINT = "docs/lab.md lists the keys of the lab's file"
 
@@ -37,6 +38,10 @@ class LabConfig:
     h248_encoding: str = "text"
     h248_transport: str = "udp"
     beyond_loopback: bool = False
+    allowed: tuple[Network, ...] = ()
+    "Networks that need not authenticate, and that everybody who is served may name."
+    sip_users: Mapping[str, str] = field(default_factory=dict, repr=False)
+    "Passwords by user name."
     audit_interval: float = 10.0
     inactivity: float = 15.0
     h248_timeout: float = 25.0
@@ -83,7 +88,8 @@ def read_config(path: Path) -> LabConfig:
         try:
             values[key] = READERS[key](value)
         except ValueError as error:
-            raise file.wrong([key], f"{error}, is {value!r}") from None
+            given = "" if key == "sip_users" else f", is {value!r}"
+            raise file.wrong([key], f"{error}{given}") from None
     return LabConfig(**values)
 
 
@@ -113,6 +119,14 @@ def read_address(value: object) -> str:
         raise ValueError("must be an IP address") from None
 
 
+def read_network(value: object) -> Network:
+    """`192.0.2.7` or `192.0.2.0/24`. Raises ValueError."""
+    try:
+        return ip_network(value if isinstance(value, str) else "")
+    except ValueError:
+        raise ValueError("must be an IP address or a network, such as 192.0.2.0/24") from None
+
+
 def read_ports(value: object) -> range:
     """`20000-29999`. Raises ValueError."""
     match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", value) if isinstance(value, str) else None
@@ -131,6 +145,21 @@ def _texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(each, str) and each.strip() for each in value):
         raise ValueError("must be a list of strings")
     return tuple(value)
+
+
+def _networks(value: object) -> tuple[Network, ...]:
+    return tuple(read_network(each) for each in _texts(value))
+
+
+def _passwords(value: object) -> dict[str, str]:
+    """A table of users. The message names no value: it may be a password."""
+    if not isinstance(value, dict) or not all(_is_name(name) and isinstance(value[name], str) for name in value):
+        raise ValueError("must be a table of user names with passwords")
+    return dict(value)
+
+
+def _is_name(text: str) -> bool:
+    return bool(text) and '"' not in text and text.isprintable()
 
 
 def _text(value: object) -> str:
@@ -181,6 +210,8 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "h248_encoding": _one_of("text", "binary"),
     "h248_transport": _one_of("udp", "tcp", "sctp"),
     "beyond_loopback": _truth,
+    "allowed": _networks,
+    "sip_users": _passwords,
     "audit_interval": _seconds_or_never,
     "inactivity": _seconds_or_never,
     "h248_timeout": _seconds,

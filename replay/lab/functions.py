@@ -20,7 +20,7 @@ from replay.mrfc import FAULTS as MRFC_FAULTS
 from replay.mrfc import Mrfc, MrfcConfig
 from replay.mrfp import FAULTS as MRFP_FAULTS
 from replay.mrfp import Mrfp, MrfpConfig
-from replay.sip import Directory
+from replay.sip import Admission, Directory
 from replay.ue import FAULTS as UE_FAULTS
 from replay.ue import Step, Ue, UeConfig
 
@@ -91,6 +91,12 @@ def make_mrfc(
         rooms=frozenset(config.rooms),
         secured_only=config.secured_only,
         directory=Directory({user.lower(): place for user, place in (users or {}).items()}),
+        admission=Admission(
+            allowed=config.allowed,
+            known=frozenset(address for address, _ in (users or {}).values()),
+            users=config.sip_users,
+            realm=config.domain,
+        ),
         kms=config.kms,
         party=Party(kms=KMS_IDENTITY, kms_key=keys.shared.get(conference, b""), ticket_keys=ticket_keys),
         kms_timeout=config.kms_timeout,
@@ -149,12 +155,16 @@ def make_ue(
 ) -> Function:
     """A UE that carries out a script."""
     nat = nat_address(sip[0]) if "NAT-1" in faults else ""
+    username = uri.partition(":")[2].partition("@")[0]
     made = UeConfig(
         name=name,
         uri=uri,
         sip=sip,
         msrp=(sip[0], config.ue_media_port),
         directory=Directory({config.domain.lower(): config.mrfc_sip}),
+        admission=Admission(config.allowed, frozenset({config.mrfc_sip[0], config.mrfp_media})),
+        username=username if username in config.sip_users else "",
+        password=config.sip_users.get(username, ""),
         kms=config.kms,
         # With the ticket key of mode 4 it could open tickets of mode 3 as well, and does for the row DOUT-7 alone.
         party=Party(

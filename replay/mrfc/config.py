@@ -8,7 +8,7 @@ from replay.events import Endpoint
 from replay.h248 import Timers
 from replay.keying import Party
 from replay.mrfc.faults import FAULTS
-from replay.sip import Directory
+from replay.sip import Admission, Directory
 from replay.sip.transactions import T1
 
 
@@ -53,6 +53,8 @@ class MrfcConfig:
     "In all; one more is answered with 503."
     directory: Directory = field(default_factory=Directory)
     "Where users are reached."
+    admission: Admission = field(default_factory=Admission)
+    "Who is served, and which addresses requests may name."
     kms: Endpoint | None = None
     kms_timeout: float = 5.0
     "s for a question to the KMS."

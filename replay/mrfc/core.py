@@ -13,7 +13,7 @@ from replay.mrfc.conference import Conference
 from replay.mrfc.config import MrfcConfig
 from replay.mrfc.dial_in import DialIn
 from replay.mrfc.dial_out import DialOut
-from replay.mrfc.focus import ALLOW, Focus
+from replay.mrfc.focus import ALLOW, MISPLACED, Focus
 from replay.mrfc.gateway import GatewayNews, Gone, Notified, Reply, TerminationGone
 from replay.mrfc.in_dialog import InDialog
 from replay.mrfc.leg import Cause, Leg, State
@@ -115,6 +115,7 @@ class Mrfc:
         if key is None:
             leg = self._leg_of(message)
             if leg is not None:
+                leg.is_proven = True
                 self.dial_in.acknowledged(leg, now)
             return
         if message.method == "CANCEL":
@@ -146,6 +147,8 @@ class Mrfc:
                 focus.respond(key, Cause(*status), now, headers=[("Allow", ALLOW)])
         elif conference is None:
             focus.respond(key, Cause(404, "Not Found", "no such conference"), now)
+        elif not focus.door.contact_fits(message, event.hop):
+            focus.respond(key, MISPLACED, now)
         elif message.method == "INVITE":
             self.dial_in.invited(key, message, event.hop, conference, now)
         elif message.method == "SUBSCRIBE":
@@ -174,12 +177,13 @@ class Mrfc:
             if message.method != "SUBSCRIBE" or not self.subscriptions.refresh(key, message, now):
                 focus.respond(key, Cause(481, "Call/Transaction Does Not Exist"), now)
             return
+        leg.is_proven = True
         if not leg.dialog.fits(message):
             focus.respond(key, Cause(500, "Server Internal Error", "CSeq out of order"), now)
         elif message.method == "BYE":
             self.in_dialog.left(key, leg, now)
         elif message.method in ("INVITE", "UPDATE"):
-            self.in_dialog.offered(key, leg, message, now)
+            self.in_dialog.offered(key, leg, message, event.hop, now)
         elif message.method == "REFER":
             self.subscriptions.refer(key, message, event.hop, leg.conference, leg, now)
         elif message.method == "OPTIONS":

@@ -23,6 +23,7 @@ from replay.mrfc.termination import Termination, other_port
 from replay.negotiation import MsrpMedia, Refusal, answer_setup, read_offer, remote_end, write_answer
 from replay.negotiation.media import CPIM
 from replay.sip import Dialog, Hop, ServerKey
+from replay.sip.agent import SYNS
 from replay.sip.dialog import is_plain_uri
 
 NOT_ACCEPTABLE = "Not Acceptable Here"
@@ -49,6 +50,7 @@ class DialIn:
         try:
             offer, number, media = read_offer(invite.sdp())
             check_offer(media, config, conference)
+            self._check_place(media, hop)
         except Refusal as refusal:
             focus.respond(key, Cause(488, NOT_ACCEPTABLE, refusal.text, refusal.warning), now)
             return
@@ -57,6 +59,7 @@ class DialIn:
         leg.display_name = who[0]
         leg.tag = focus.tag()
         leg.invite_key, leg.invite, leg.hop = key, invite, hop
+        leg.is_proven = focus.sip.layer.is_proven(key)
         leg.offer, leg.offer_number, leg.remote = offer, number, media
         leg.origin = focus.origin(now)
         if media.secured and not media.key_mgmt:
@@ -66,6 +69,11 @@ class DialIn:
             self._agree_on_keys(leg, media, now)
         else:
             self._reserve(leg, now)
+
+    def _check_place(self, media: MsrpMedia, hop: Hop) -> None:
+        """Raises Refusal when we would connect to somebody who did not ask for it."""
+        if answer_setup(media.setup) == "active" and not self.focus.door.fits(hop, remote_end(media)[0]):
+            raise Refusal(399, "the address for MSRP is another one than this came from")
 
     # ------------------------------------------------------------------ the keys
 
@@ -139,6 +147,9 @@ class DialIn:
     def _reserve(self, leg: Leg, now: float) -> None:
         """Reserve And Configure IMS resources (flow steps 2 to 4, and 4 to 6)."""
         assert leg.remote is not None
+        if not self._may_be_connected_to(leg):
+            self.focus.end(leg, Cause(503, "Service Unavailable", "this address does not answer", retry_after=30), now)
+            return
         wanted = Wanted(
             dialled_out=False,
             secured=leg.secured,
@@ -151,6 +162,14 @@ class DialIn:
             request_id=9000 + leg.number,
         )
         self.focus.reserve(leg, wanted, now)
+
+    def _may_be_connected_to(self, leg: Leg) -> bool:
+        """The SYNs of the MRFP count as well, where nobody showed that the participant is there."""
+        assert leg.remote is not None
+        assert leg.hop is not None
+        if leg.is_proven or answer_setup(leg.remote.setup) != "active":
+            return True
+        return self.focus.sip.layer.ledger.spend(self.focus.sip.address_of(leg.hop), SYNS)
 
     def reserved(self, leg: Leg, made: Termination, now: float) -> None:
         """The MRFP gave address, port and path: answer with them (flow steps 6 and 7, 9 and 10)."""

@@ -20,7 +20,7 @@ from replay.mrfc.focus import ALLOW, Focus
 from replay.mrfc.leg import Cause, Leg, State
 from replay.mrfc.resources import Wanted, modify_command
 from replay.mrfc.termination import Termination, other_port
-from replay.negotiation import MsrpMedia, Refusal, opens_connection, read_answer, write_offer
+from replay.negotiation import MsrpMedia, Refusal, opens_connection, read_answer, remote_end, write_offer
 from replay.negotiation.media import CPIM, PLAIN, SECURED
 from replay.sip import Dialog, Hop, bare_uri
 from replay.sip.dialog import tag_of
@@ -189,7 +189,8 @@ class DialOut:
             leg.invite = build_request("INVITE", leg.uri, headers, leg.answer)
             return leg.invite
 
-        leg.invite_key = focus.sip.request(build, found[0], now, transport=found[1])
+        on_credit = leg.number in self._progress  # of others: invited for whoever asked by REFER
+        leg.invite_key = focus.sip.request(build, found[0], now, transport=found[1], on_credit=on_credit)
         focus.by_invite[leg.invite_key] = leg
         focus.agenda.put(("ring", leg.number), now + focus.config.ring_timeout)
 
@@ -223,6 +224,7 @@ class DialOut:
             assert leg.invite is not None
             leg.dialog = Dialog.as_caller(leg.invite, response)
             leg.hop = hop
+            leg.is_proven = True
             focus.by_dialog[leg.dialog.key] = leg
         self._acknowledge(leg)
         if not first:
@@ -244,7 +246,7 @@ class DialOut:
     def _acknowledge(self, leg: Leg) -> None:
         dialog = leg.dialog
         assert dialog is not None
-        found = self.focus.directory.find(next(iter(dialog.routes), dialog.remote_target))
+        found = self.focus.door.next_hop(dialog, leg.hop)
         if found is not None:
             self.focus.sip.send(lambda via: dialog.request("ACK", via, cseq=1), found[0], hop=leg.hop)
 
@@ -262,6 +264,9 @@ class DialOut:
             leg.psk = self._tek(leg, media)
         leg.remote = media
         active = opens_connection("actpass", media.setup, True) or "TCPC-1" in config.faults
+        assert leg.hop is not None
+        if active and not focus.door.fits(leg.hop, remote_end(media)[0]):
+            raise Refusal(399, "the address for MSRP is another one than the answer came from")
         wanted = Wanted(
             dialled_out=True,
             secured=leg.secured,

@@ -8,6 +8,7 @@ from itertools import count
 
 from dissectors.h248 import CHOOSE_CONTEXT
 from dissectors.sdp import Origin
+from dissectors.sip import SipMessage
 from replay.agenda import Agenda
 from replay.events import Note, Wish
 from replay.keying import Chance, KmsClient, Replays
@@ -16,7 +17,7 @@ from replay.mrfc.config import MrfcConfig
 from replay.mrfc.gateway import Gateway
 from replay.mrfc.leg import Cause, Leg, State
 from replay.mrfc.resources import Wanted, add_command, filter_command, subtract_command
-from replay.sip import ClientKey, Directory, SipAgent, SipLayer, bare_uri
+from replay.sip import ClientKey, Directory, Doorkeeper, SipAgent, SipLayer, bare_uri
 from replay.sip.dialog import Headers, make_cancel
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, SUBSCRIBE, REFER"
@@ -26,6 +27,7 @@ NTP_EPOCH = 2_208_988_800
 "s from 1900 to 1970."
 
 RELEASED = Cause(200, "OK")
+MISPLACED = Cause(403, "Forbidden", "Contact or Record-Route names another address than this came from")
 
 
 class Focus:
@@ -37,6 +39,10 @@ class Focus:
         numbers = count(1)
         layer = SipLayer(config.sip, t1=config.t1, timer=f"{config.name} sip", branch=lambda: chance(8).hex())
         self.sip = SipAgent(layer, lambda: next(numbers))
+        self.door = Doorkeeper(
+            config.admission, config.directory, config.sip, chance, self.sip.address_of, self._is_inside
+        )
+        layer.gate = self.door
         self.gateway = Gateway(config, chance)
         self.kms: KmsClient | None = None
         if config.kms is not None:
@@ -61,6 +67,8 @@ class Focus:
         self.wishes: list[Wish] = []
         self.changed: Callable[[Conference, float], None] = lambda conference, now: None
         "Told when somebody came or went."
+        self.is_watched: Callable[[tuple[str, str]], bool] = lambda dialog: False
+        "Is this a dialog in which we notify?"
         self._numbers = count(1)
 
     # ------------------------------------------------------------------ names
@@ -79,6 +87,11 @@ class Focus:
     def unix(self, now: float) -> float:
         """Seconds since 1970."""
         return now + self.config.clock
+
+    def _is_inside(self, message: SipMessage) -> bool:
+        """Is this of a dialog of ours? Who knows our tag gets what we send."""
+        dialog = (message.call_id, message.to_tag)
+        return bool(message.to_tag) and (dialog in self.by_dialog or self.is_watched(dialog))
 
     def conference_of(self, uri: str) -> Conference | None:
         """The conference of a URI, made if there is to be one; None for a URI that is none of ours."""
@@ -208,7 +221,7 @@ class Focus:
         """BYE with a Reason header (RFC 3326)."""
         dialog = leg.dialog
         leg.go(State.LEAVING)
-        target = None if dialog is None else self.directory.find(next(iter(dialog.routes), dialog.remote_target))
+        target = None if dialog is None else self.door.next_hop(dialog, leg.hop)
         if dialog is None or target is None:
             self.forget(leg, now)
             return
@@ -220,6 +233,7 @@ class Focus:
             now,
             transport=target[1],
             hop=leg.hop,
+            on_credit=not leg.is_proven,
         )
         self.by_invite[key] = leg
 

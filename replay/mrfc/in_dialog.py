@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dissectors.sip import SipMessage
-from replay.mrfc.focus import ALLOW, RELEASED, Focus
+from replay.mrfc.focus import ALLOW, MISPLACED, RELEASED, Focus
 from replay.mrfc.leg import Cause, Leg, State
 from replay.negotiation import Refusal, read_offer
-from replay.sip import ServerKey
+from replay.sip import Hop, ServerKey
 from replay.sip.dialog import target_of
 
 
@@ -29,12 +29,15 @@ class InDialog:
         if was_in:
             focus.changed(leg.conference, now)
 
-    def offered(self, key: ServerKey, leg: Leg, message: SipMessage, now: float) -> None:
+    def offered(self, key: ServerKey, leg: Leg, message: SipMessage, hop: Hop, now: float) -> None:
         """A new offer. The stream stays as it is: an offer that would change it is refused, the session goes on."""
         focus = self.focus
         headers = [focus.contact(leg.conference), ("Allow", ALLOW)]
         if leg.state is not State.JOINED:
             focus.respond(key, Cause(491, "Request Pending"), now)
+            return
+        if not focus.door.contact_fits(message, hop):
+            focus.respond(key, MISPLACED, now)
             return
         if target_of(message):
             assert leg.dialog is not None

@@ -85,6 +85,8 @@ class Leg:
     invite: SipMessage | None = None
     dialog: Dialog | None = None
     hop: Hop | None = None
+    is_proven: bool = False
+    "The other side showed that it gets what we send."
     ringing: bool = False
     "A provisional response came to our INVITE: it can be cancelled."
     answer: bytes = b""

@@ -19,6 +19,11 @@ from replay.sip.dialog import is_plain_uri
 DEFAULT_EXPIRES = 3600
 MAX_EXPIRES = 86400
 MAX_SUBSCRIPTIONS = 5000
+NOTIFY_HEAD = 700
+"Octets of a NOTIFY without its body, and a few more."
+
+
+FOREIGN = Cause(403, "Forbidden", "Refer-To names an address that is neither listed nor the one this came from")
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +38,8 @@ class Subscription:
     expires: float
     "When it is over, by our clock."
     conference: Conference
+    is_proven: bool = False
+    "The other side showed that it gets what we send."
     unanswered: int = 0
     "NOTIFYs that are not answered."
     is_stale: bool = False
@@ -49,6 +56,7 @@ class Subscriptions:
         self._sent: dict[ClientKey, Subscription] = {}
         self._numbers = count(1)
         focus.changed = self.changed
+        focus.is_watched = self._all.__contains__
 
     def __len__(self) -> int:
         return len(self._all)
@@ -69,6 +77,7 @@ class Subscriptions:
         expires = _expires(request)
         tag = focus.tag()
         subscription = self._new(Dialog.as_callee(request, tag), hop, request.header("Event") or PACKAGE, conference)
+        subscription.is_proven = focus.sip.layer.is_proven(key)
         focus.remember(conference)
         self._accept(key, subscription, expires, now, tag)
 
@@ -77,6 +86,7 @@ class Subscriptions:
         subscription = self._all.get((request.call_id, request.to_tag))
         if subscription is None or not subscription.dialog.fits(request):
             return False
+        subscription.is_proven = True
         self._accept(key, subscription, _expires(request), now)
         return True
 
@@ -112,13 +122,21 @@ class Subscriptions:
             self._notify_state(subscription, now, final="timeout")
 
     def _notify_state(self, subscription: Subscription, now: float, final: str = "") -> None:
-        subscription.is_stale = False
         body = conference_info(subscription.conference)
-        self._notify(subscription, CONTENT_TYPE, body, now, final)
+        # The state may be left out at first (RFC 6665 section 4.2.1.2), and follows once the other side answers.
+        subscription.is_stale = not final and not self._has_room(subscription, len(body))
+        self._notify(subscription, CONTENT_TYPE, b"" if subscription.is_stale else body, now, final)
+
+    def _has_room(self, subscription: Subscription, octets: int) -> bool:
+        """May a NOTIFY with a body of so many octets go there?"""
+        hop, sip = subscription.hop, self.focus.sip
+        if subscription.is_proven or hop[0] == "tcp":
+            return True
+        return sip.layer.ledger.credit(sip.address_of(hop)) >= NOTIFY_HEAD + octets
 
     def _notify(self, subscription: Subscription, content_type: str, body: bytes, now: float, final: str = "") -> None:
         focus, dialog = self.focus, subscription.dialog
-        found = focus.directory.find(next(iter(dialog.routes), dialog.remote_target))
+        found = focus.door.next_hop(dialog, subscription.hop)
         left = max(0, round(subscription.expires - now))
         state = f"terminated;reason={final}" if final else f"active;expires={left}"
         if final:
@@ -129,8 +147,9 @@ class Subscriptions:
             focus.contact(subscription.conference),
             ("Event", subscription.event),
             ("Subscription-State", state),
-            ("Content-Type", content_type),
         ]
+        if body:
+            headers.append(("Content-Type", content_type))
         number = dialog.next_cseq()
         key = focus.sip.request(
             lambda via: dialog.request("NOTIFY", via, headers, body, cseq=number),
@@ -138,6 +157,7 @@ class Subscriptions:
             now,
             transport=found[1],
             hop=subscription.hop,
+            on_credit=not subscription.is_proven,
         )
         self._sent[key] = subscription
         subscription.unanswered += 1
@@ -147,6 +167,8 @@ class Subscriptions:
         subscription = self._sent.get(key)
         if subscription is None:
             return False
+        if status != 408:
+            subscription.is_proven = True
         if status >= 200:
             del self._sent[key]
             subscription.unanswered -= 1
@@ -178,11 +200,19 @@ class Subscriptions:
         if method not in ("INVITE", "BYE"):
             focus.respond(key, Cause(501, "Not Implemented", "only INVITE and BYE can be referred to"), now)
             return
+        target = focus.directory.find(uri)
+        if target is not None and method == "INVITE":
+            if not focus.door.fits(hop, target[0][0]):
+                focus.respond(key, FOREIGN, now)
+                return
+            if target[0][0] != focus.sip.address_of(hop):
+                focus.sip.layer.ledger.heard(target[0][0], len(request.data))  # whoever asks pays
         tag = "" if leg is not None else focus.tag()
         dialog = leg.dialog if leg is not None else Dialog.as_callee(request, tag)
         assert dialog is not None
         event = "refer" if leg is None else f"refer;id={request.cseq}"
         subscription = Subscription(next(self._numbers), dialog, hop, event, now + 60, conference)
+        subscription.is_proven = leg is not None or focus.sip.layer.is_proven(key)
         focus.sip.layer.respond(key, 202, "Accepted", now, tag=tag, headers=[focus.contact(conference)])
         tell = self._teller(subscription)
         if method == "BYE":

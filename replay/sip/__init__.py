@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from replay.sip.admission import Admission
 from replay.sip.agent import SipAgent
 from replay.sip.dialog import Dialog
 from replay.sip.directory import Directory, bare_uri
+from replay.sip.doorkeeper import Doorkeeper
 from replay.sip.layer import ClientKey, Hop, RequestIn, ResponseIn, ServerKey, SipEvent, SipLayer, TransactionFailed
 
 __all__ = [
+    "Admission",
     "ClientKey",
     "Dialog",
     "Directory",
+    "Doorkeeper",
     "Hop",
     "RequestIn",
     "ResponseIn",

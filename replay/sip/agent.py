@@ -34,6 +34,10 @@ LONGEST_DATAGRAM = 1300
 "Octets of a request that still goes over UDP (RFC 3261 section 18.1.1)."
 
 
+SYNS = 4 * 60
+"Octets of the SYNs to somebody who does not answer, until the edge gives up (RFC 6298 section 5.7)."
+
+
 Build = Callable[[str], SipMessage]
 "Makes a request for a Via value."
 
@@ -46,6 +50,7 @@ class _Waiting:
     branch: str
     message: SipMessage
     may_fall_back: bool
+    on_credit: bool
 
 
 @dataclass(slots=True)
@@ -121,26 +126,38 @@ class SipAgent:
         return events
 
     def request(
-        self, build: Build, target: Endpoint, now: float, *, transport: str = "", hop: Hop | None = None
+        self,
+        build: Build,
+        target: Endpoint,
+        now: float,
+        *,
+        transport: str = "",
+        hop: Hop | None = None,
+        on_credit: bool = False,
     ) -> ClientKey:
-        """Send a request to a place, or the way that its dialog takes; failure comes as `TransactionFailed`."""
+        """Send a request to a place, or the way that its dialog takes; failure comes as `TransactionFailed`.
+
+        `on_credit`: see `SipLayer.request`; where not even a connection may be tried, it fails in its time.
+        """
         branch = self.layer.draw_branch()
         if hop is not None and hop[0] == "tcp" and hop[1] in self._up:
             return self.layer.request(build(self.layer.via("tcp", branch)), hop, now)
         if self._udp and transport != "tcp":
             message = build(self.layer.via("udp", branch))
             if len(message.data) <= LONGEST_DATAGRAM:
-                return self.layer.request(message, ("udp", target), now)
+                return self.layer.request(message, ("udp", target), now, on_credit=on_credit)
         message = build(self.layer.via("tcp", branch))
         open_already = next((number for number, peer in self._up.items() if peer == target), None)
         if open_already is not None:
             return self.layer.request(message, ("tcp", open_already), now)
         number = next((number for number, each in self._opening.items() if each.peer == target), None)
+        if number is None and on_credit and not self.layer.ledger.spend(target[0], SYNS):
+            return self.layer.request(message, ("udp", target), now, on_credit=True)
         if number is None:
             number = self._next_connection()
             self._opening[number] = _Opening(target)
             self._wishes.append(Connect(number, (self.local[0], 0), target))
-        waiting = _Waiting(build, branch, message, self._udp and transport != "tcp")
+        waiting = _Waiting(build, branch, message, self._udp and transport != "tcp", on_credit)
         self._opening[number].requests.append(waiting)
         return message.branch, message.method
 
@@ -153,6 +170,11 @@ class SipAgent:
             message = build(self.layer.via("udp"))
             self.layer.send(message, ("udp", target))
         return message
+
+    def address_of(self, hop: Hop) -> str:
+        """Where messages of this hop come from; empty for a connection that is gone."""
+        place = hop[1] if isinstance(hop[1], tuple) else self._up.get(hop[1])
+        return place[0] if place is not None else ""
 
     def close(self) -> list[Wish]:
         """Close all connections."""
@@ -170,7 +192,7 @@ class SipAgent:
         for each in opening.requests:
             if each.may_fall_back:
                 message = each.build(self.layer.via("udp", each.branch))
-                self.layer.request(message, ("udp", opening.peer), now)
+                self.layer.request(message, ("udp", opening.peer), now, on_credit=each.on_credit)
             else:
                 failed.append(TransactionFailed((each.message.branch, each.message.method), each.message))
         return failed

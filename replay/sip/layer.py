@@ -6,6 +6,7 @@ costs no more than its length, however many transactions are open.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from dissectors.sip import SipMessage, SipStream, Via, decode_sip, parse_via
 from replay.agenda import Agenda
 from replay.events import Endpoint, Send, SendDatagram, Wish
 from replay.sip.dialog import Headers, response_to
+from replay.sip.ledger import Ledger
 from replay.sip.transactions import T1, ClientTransaction, ServerTransaction, State, Transaction
 
 MAX_TRANSACTIONS = 10_000
@@ -61,6 +63,19 @@ class TransactionFailed:
 SipEvent = RequestIn | ResponseIn | TransactionFailed
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A response that refuses a request before anything is done for it."""
+
+    status: int
+    phrase: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+Gate = Callable[[SipMessage, Hop, float], Refused | bool]
+"""Looks at a request that is not a repetition: a refusal, or whether what it says shows that its sender is there."""
+
+
 class SipLayer:
     """Transactions of one user agent at one place."""
 
@@ -83,6 +98,9 @@ class SipLayer:
         "Server transactions that are kept for repetitions alone, the oldest first."
         self._octets = 0
         "Of the requests of all server transactions."
+        self.gate: Gate = lambda request, hop, now: False
+        self.ledger = Ledger()
+        "What may go over UDP to whom, of those who did not show that they are there."
         self.took_whole = False
         "A message became whole with the octets that were taken last."
 
@@ -160,6 +178,8 @@ class SipLayer:
         if not _can_be_answered(message):
             self.faults["unanswerable"] += 1
             return []
+        if isinstance(hop[1], tuple):
+            self.ledger.heard(hop[1][0], len(message.data))
         if not message.is_request:
             return self._response(message, hop, now)
         via = _top_via(message)
@@ -170,19 +190,31 @@ class SipLayer:
             self._servers[key][0].repeated()
             self._settle("server", key)
             return []
+        verdict = self._look_at(message, key, hop, now)
+        if isinstance(verdict, Refused):
+            self.faults["refused"] += 1
+            self._send_on_credit(_reply_hop(via, hop), _refusal(message, verdict, _completed_via(message, via, hop)))
+            return []
         if self._answered and self._is_full():
             self._drop("server", next(iter(self._answered)))
         if self._is_full():
             self.faults["too many transactions"] += 1
-            self._send(hop, response_to(message, 503, "Service Unavailable").data)
+            self._send_on_credit(hop, response_to(message, 503, "Service Unavailable").data)
             return []
         transaction = ServerTransaction(message.branch, message.method, hop[0] == "tcp", self._t1, request=message)
+        transaction.on_credit = not verdict and hop[0] == "udp"
         transaction.start()
         self._octets += len(message.data)
         self._servers[key] = transaction, _reply_hop(via, hop), _completed_via(message, via, hop)
         if message.method == "INVITE":
             self._accepted[message.call_id, message.from_tag, message.cseq] = key
         return [RequestIn(key, message, hop)]
+
+    def _look_at(self, message: SipMessage, key: ServerKey, hop: Hop, now: float) -> Refused | bool:
+        """What the gate says; a CANCEL of an INVITE that passed is that INVITE's."""
+        if message.method == "CANCEL" and (key[0], key[1], "INVITE") in self._servers:
+            return False
+        return self.gate(message, hop, now)
 
     def _is_full(self) -> bool:
         return len(self._servers) >= MAX_TRANSACTIONS or self._octets >= MAX_OCTETS
@@ -206,6 +238,7 @@ class SipLayer:
         if known is None:
             self.faults["response to no request"] += 1
             return []
+        known[0].on_credit = False  # it knows our branch, so it gets what we send
         news = known[0].receive(message, now)
         self._settle("client", key)
         return [ResponseIn(key, message, hop)] if news else []
@@ -221,10 +254,14 @@ class SipLayer:
         host = f"[{self.local[0]}]" if ":" in self.local[0] else self.local[0]
         return f"SIP/2.0/{transport.upper()} {host}:{self.local[1]};branch={branch or self.draw_branch()};rport"
 
-    def request(self, message: SipMessage, hop: Hop, now: float) -> ClientKey:
-        """Send a request; an ACK for a 2xx has no transaction and goes through `send`."""
+    def request(self, message: SipMessage, hop: Hop, now: float, *, on_credit: bool = False) -> ClientKey:
+        """Send a request; an ACK for a 2xx has no transaction and goes through `send`.
+
+        `on_credit`: nobody showed that the other side is there, and that it is sent this is not our own wish.
+        """
         key = (message.branch, message.method)
         client = ClientTransaction(message.branch, message.method, hop[0] == "tcp", self._t1, request=message)
+        client.on_credit = on_credit
         client.start(now)
         self._clients[key] = client, hop
         self._settle("client", key)
@@ -255,6 +292,11 @@ class SipLayer:
             self._forget_request(server)
         self._settle("server", key)
 
+    def is_proven(self, key: ServerKey) -> bool:
+        """Did who sent this request show that he is there?"""
+        known = self._servers.get(key)
+        return known is not None and not known[0].on_credit
+
     def abandon(self, key: ClientKey) -> None:
         """Wait no longer for a final response to a request of ours."""
         if key in self._clients:
@@ -271,6 +313,14 @@ class SipLayer:
         else:
             self._wishes.append(SendDatagram(self.local, target, data))
 
+    def _send_on_credit(self, hop: Hop, data: bytes) -> None:
+        """Send it, unless too much went to this address already; over TCP it showed that it is there."""
+        target = hop[1]
+        if isinstance(target, int) or self.ledger.spend(target[0], len(data)):
+            self._send(hop, data)
+            return
+        self.faults["held back"] += 1
+
     def _settle(self, side: str, key: ClientKey | ServerKey) -> None:
         """Send what a transaction has to send, and see when it is due next; drop it when it is over."""
         transaction: Transaction
@@ -278,8 +328,9 @@ class SipLayer:
             transaction, hop = self._clients[key]  # type: ignore[index]
         else:
             transaction, hop, _ = self._servers[key]  # type: ignore[index]
+        send = self._send_on_credit if transaction.on_credit else self._send
         for data in transaction.send:
-            self._send(hop, data)
+            send(hop, data)
         transaction.send.clear()
         if transaction.state is State.TERMINATED:
             self._drop(side, key)
@@ -314,6 +365,14 @@ def _can_be_answered(message: SipMessage) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _refusal(request: SipMessage, refused: Refused, via: str) -> bytes:
+    """The same each time, since nothing is kept of the request (section 8.2.7)."""
+    tag = hashlib.sha256(f"{request.call_id} {request.from_tag} {request.branch}".encode("utf-8", "replace"))
+    return response_to(
+        request, refused.status, refused.phrase, via=via, tag=tag.hexdigest()[:12], headers=refused.headers
+    ).data
 
 
 def _top_via(message: SipMessage) -> Via | None:

@@ -45,6 +45,8 @@ class Transaction:
     state: State = State.CALLING
     send: list[bytes] = field(default_factory=list)
     "Octets to send, in order; the caller empties it."
+    on_credit: bool = False
+    "The other side did not show that it is there: what goes to it is bounded (`replay.sip.ledger`)."
     wake: dict[str, float] = field(default_factory=dict)
     "Timers by their letter and when they run out; the caller looks for the earliest."
 

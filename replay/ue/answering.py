@@ -39,7 +39,9 @@ class Answering:
                 return None
         try:
             _, _, media = read_offer(invite.sdp())
-            remote_end(media)
+            ways.remote_end(media, hop)
+            if not ways.door.contact_fits(invite, hop):
+                raise Refusal(399, "Contact or Record-Route names another address than this came from")
         except Refusal as refusal:
             warning = ("Warning", f'{refusal.warning} {ways.config.sip[0]} "{refusal.text}"')
             layer.respond(key, 488, "Not Acceptable Here", now, tag=tag, headers=[warning])

@@ -9,9 +9,10 @@ from replay.events import Note
 from replay.keying import Initiator, KeyingRefused, KmsAnswered, KmsOutcome
 from replay.keying.kms_client import TICKET_REQUEST
 from replay.keying.party import not_by_chance, spoil_mac, unagreed
-from replay.negotiation import Refusal, opens_connection, read_answer, remote_end, write_offer
+from replay.negotiation import Refusal, opens_connection, read_answer, write_offer
 from replay.negotiation.media import PLAIN, SECURED
 from replay.sip import Dialog, Hop, bare_uri
+from replay.sip.digest import answer_challenge
 from replay.ue.call import Call, CallState
 from replay.ue.config import Behaviour
 from replay.ue.ways import Ways
@@ -20,6 +21,8 @@ OWN_TICKET = 4
 "The mode of a ticket that the initiator makes, and the responder opens (RFC 6043 section 4.1.1)."
 AGE_OF_EXPIRED = 2 * 86400
 "s since an expired ticket was made; it was good for a day."
+MOST_TRIES = 4
+"INVITEs of a call, where one challenge follows another."
 
 
 class Calling:
@@ -105,6 +108,12 @@ class Calling:
         media = ways.media(call, setup, key_mgmt)
         call.answer = write_offer(ways.origin(now), "-", media)
         call.connection = ways.new_connection(call, opens=False, tls_client=False)
+        self._send_invite(call, now)
+
+    def _send_invite(self, call: Call, now: float, authorization: str = "") -> None:
+        """For the first time, or once more with what a challenge asked for (RFC 3261 section 22.2)."""
+        ways = self.ways
+        cseq = call.invite.cseq + 1 if call.invite is not None else 1
         found = ways.config.directory.find(call.conference)
         assert found is not None
 
@@ -115,13 +124,15 @@ class Calling:
                 ("From", f"{ways.named()};tag={call.tag}"),
                 ("To", f"<{call.conference}>"),
                 ("Call-ID", call.call_id),
-                ("CSeq", "1 INVITE"),
+                ("CSeq", f"{cseq} INVITE"),
                 ways.contact(),
                 ("P-Asserted-Identity", ways.named()),
                 ("Allow", ways.allow),
                 ("User-Agent", ways.config.name),
                 ("Content-Type", "application/sdp"),
             ]
+            if authorization:
+                headers.insert(6, ("Authorization", authorization))
             call.invite = build_request("INVITE", call.conference, headers, call.answer)
             return call.invite
 
@@ -133,6 +144,8 @@ class Calling:
         """A response to our INVITE."""
         call.hop = hop
         if response.status < 200:
+            return
+        if response.status == 401 and self._authenticates(call, response, now):
             return
         if response.status >= 300:
             if call.state is CallState.CALLING:
@@ -147,12 +160,28 @@ class Calling:
         if first:
             self._joined(call, response, now)
 
+    def _authenticates(self, call: Call, response: SipMessage, now: float) -> bool:
+        """Answer a challenge, once; another one after that says that the password is wrong, unless it is stale."""
+        config = self.ways.config
+        challenge = response.header("WWW-Authenticate") or ""
+        assert call.invite is not None
+        again = call.invite.header("Authorization") is not None and "stale=true" not in challenge.lower()
+        if not config.username or again or call.state is not CallState.CALLING or call.invite.cseq > MOST_TRIES:
+            return False
+        cnonce = self.ways.chance(8).hex()
+        value = answer_challenge(challenge, config.username, config.password, "INVITE", call.conference, cnonce)
+        if value is None:
+            return False
+        self._send_invite(call, now, value)
+        return True
+
     def _acknowledge(self, call: Call) -> None:
         dialog, ways = call.dialog, self.ways
         assert dialog is not None
-        found = ways.config.directory.find(next(iter(dialog.routes), dialog.remote_target))
+        cseq = call.invite.cseq if call.invite is not None else 1
+        found = ways.door.next_hop(dialog, call.hop)
         if found is not None:
-            ways.sip.send(lambda via: dialog.request("ACK", via, cseq=1), found[0], hop=call.hop)
+            ways.sip.send(lambda via: dialog.request("ACK", via, cseq=cseq), found[0], hop=call.hop)
 
     def _joined(self, call: Call, response: SipMessage, now: float) -> None:
         """The answer says who opens the connection; TRANSFER_RESP completes the key (flow step 10)."""
@@ -204,4 +233,4 @@ class Calling:
             connection.msrp.peer_path = " ".join(media.path)
         if opens or ("DIN-7" if call.secured else "TCP-5") in faults:
             connection.binds = Behaviour.SAYS_NOTHING not in ways.config.behaviours
-            connection.open(ways.next_connection(), (ways.own_address, 0), remote_end(media))
+            connection.open(ways.next_connection(), (ways.own_address, 0), ways.remote_end(media, call.hop))

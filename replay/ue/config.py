@@ -7,7 +7,7 @@ from enum import Enum
 
 from replay.events import Endpoint
 from replay.keying import Party
-from replay.sip import Directory
+from replay.sip import Admission, Directory
 from replay.sip.transactions import T1
 from replay.ue.faults import FAULTS
 from replay.ue.script import Step
@@ -44,6 +44,11 @@ class UeConfig:
     msrp: Endpoint
     "Where it takes MSRP connections."
     directory: Directory = field(default_factory=Directory)
+    admission: Admission = field(default_factory=Admission)
+    "Who may call it, and which addresses a call may name."
+    username: str = ""
+    "For digest authentication, where it is asked for (RFC 3261 section 22)."
+    password: str = field(default="", repr=False)
     kms: Endpoint | None = None
     kms_timeout: float = 5.0
     "s for a question to the KMS."

@@ -27,7 +27,7 @@ from replay.events import (
     Wish,
 )
 from replay.keying import Chance, KmsClient, KmsOutcome, Replays
-from replay.sip import RequestIn, ResponseIn, SipAgent, SipEvent, SipLayer, TransactionFailed
+from replay.sip import Doorkeeper, RequestIn, ResponseIn, SipAgent, SipEvent, SipLayer, TransactionFailed
 from replay.ue.answering import Answering
 from replay.ue.call import Call, CallState
 from replay.ue.calling import Calling
@@ -69,7 +69,9 @@ class Ue:
                 timeout=config.kms_timeout,
             )
         replays = Replays(2 * config.party.clock_skew)
-        self.ways = Ways(config, chance, sip, kms, Agenda(f"{config.name} ue"), lambda: next(numbers), replays)
+        door = Doorkeeper(config.admission, config.directory, config.sip, chance, sip.address_of, self._is_inside)
+        layer.gate = door
+        self.ways = Ways(config, chance, sip, door, kms, Agenda(f"{config.name} ue"), lambda: next(numbers), replays)
         self.calling = Calling(self.ways)
         self.answering = Answering(self.ways)
         self.talk = Talk(self.ways, self.tally)
@@ -238,6 +240,11 @@ class Ue:
             self._response(event, now)
         else:
             self._failed(event, now)
+
+    def _is_inside(self, message: SipMessage) -> bool:
+        """Is this of our call? Who knows our tag gets what we send."""
+        dialog = self.call.dialog if self.call is not None else None
+        return dialog is not None and (message.call_id, message.to_tag) == dialog.key
 
     def _request(self, event: RequestIn, now: float) -> None:
         message, key, layer = event.message, event.key, self.ways.sip.layer

@@ -10,10 +10,10 @@ from dissectors.sip import SipMessage, build_request
 from replay.agenda import Agenda
 from replay.events import Endpoint, Wish
 from replay.keying import Chance, KmsClient, Replays
-from replay.negotiation import MsrpMedia
+from replay.negotiation import MsrpMedia, Refusal, remote_end
 from replay.negotiation.media import CPIM, PLAIN, SECURED
-from replay.sip import ClientKey, SipAgent
-from replay.ue.call import Call
+from replay.sip import ClientKey, Doorkeeper, Hop, SipAgent
+from replay.ue.call import Call, CallState
 from replay.ue.config import Behaviour, UeConfig
 from replay.ue.connection import MsrpConnection
 from replay.ue.msrp_session import MsrpSession
@@ -26,6 +26,7 @@ class Ways:
     config: UeConfig
     chance: Chance
     sip: SipAgent
+    door: Doorkeeper
     kms: KmsClient | None
     agenda: Agenda
     next_connection: Callable[[], int]
@@ -123,6 +124,13 @@ class Ways:
         made.waits = tls_client and "TLS-4" in faults
         return made
 
+    def remote_end(self, media: MsrpMedia, hop: Hop | None) -> Endpoint:
+        """Where MSRP is to connect to. Raises Refusal where that is somebody who did not ask for it."""
+        end = remote_end(media)
+        if hop is not None and not self.door.fits(hop, end[0]):
+            raise Refusal(399, "the address for MSRP is neither listed nor the one this came from")
+        return end
+
     def give_key(self, call: Call, psk: bytes, identity: str) -> None:
         """The key of a call is known."""
         if Behaviour.WRONG_KEY in self.config.behaviours:
@@ -137,7 +145,7 @@ class Ways:
         dialog = call.dialog
         if dialog is None:
             return None
-        found = self.config.directory.find(next(iter(dialog.routes), dialog.remote_target))
+        found = self.door.next_hop(dialog, call.hop)
         if found is None:
             return None
         number = dialog.next_cseq()
@@ -147,6 +155,7 @@ class Ways:
             now,
             transport=found[1],
             hop=call.hop,
+            on_credit=call.state is CallState.ANSWERED,
         )
 
     def subscribe(self, conference: str, now: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import Any
 
 from lab_world import World
@@ -13,7 +14,7 @@ from small_mrfp import SmallMrfp
 from replay.keying import Party
 from replay.kms import Kms, KmsConfig, KmsUser
 from replay.mrfc import Mrfc, MrfcConfig
-from replay.sip import Directory
+from replay.sip import Admission, Directory
 from replay.ue import DialIn, Leave, Say, SetNickname, Step, Ue, UeConfig
 
 CLOCK = 1_768_471_200.0
@@ -25,6 +26,7 @@ MSRP = {ALICE: ("198.51.100.7", 7394), BOB: ("198.51.100.9", 8145), CAROL: ("198
 MRFC_H248, MRFP_H248 = ("192.0.2.10", 2944), ("192.0.2.20", 2944)
 KMS = ("192.0.2.40", 80)
 DIRECTORY = Directory({"conf.example.net": SIP["mrfc"], **{user: SIP[user] for user in (ALICE, BOB, CAROL)}})
+EVERYBODY = Admission(allowed=(ip_network("0.0.0.0/0"), ip_network("::/0")))
 KEYS = {ROOM: b"key of the mrfc!", ALICE: b"key of alice 123", BOB: b"key of bob 45678", CAROL: b"key of carol 901"}
 TPK_KMS, TPK_2, TPK_3, TPK_4 = (f"ticket key {mode}....".encode()[:16] for mode in (1, 2, 3, 4))
 
@@ -37,7 +39,14 @@ def chance(seed: str) -> Callable[[int], bytes]:
 def mrfc(**changes: Any) -> Mrfc:
     party = Party(kms_key=KEYS[ROOM], ticket_keys={2: TPK_2, 3: TPK_3, 4: TPK_4})
     config = MrfcConfig(
-        sip=SIP["mrfc"], h248=MRFC_H248, directory=DIRECTORY, kms=KMS, party=party, clock=CLOCK, audit_interval=0
+        sip=SIP["mrfc"],
+        h248=MRFC_H248,
+        directory=DIRECTORY,
+        admission=EVERYBODY,
+        kms=KMS,
+        party=party,
+        clock=CLOCK,
+        audit_interval=0,
     )
     return Mrfc(replace(config, **changes), chance("mrfc"))
 
@@ -52,6 +61,7 @@ def ue(user: str, *script: Step, **changes: Any) -> Ue:
         sip=SIP[user],
         msrp=MSRP[user],
         directory=DIRECTORY,
+        admission=EVERYBODY,
         kms=KMS,
         party=party,
         script=script,

@@ -40,6 +40,7 @@ class Read(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
 PLACE = Read("ADDR:PORT", "read_endpoint")
 ADDRESS = Read("ADDR", "read_address")
+NETWORK = Read("NETWORK", "read_network")
 PORTS = Read("FIRST-LAST", "read_ports")
 
 
@@ -67,7 +68,19 @@ def place_options(command: F) -> F:
         click.option("--kms", type=PLACE, help="Where the KMS takes HTTP."),
         click.option("--domain", metavar="HOST", help="Host of the conference URIs."),
         click.option("--room", "rooms", multiple=True, metavar="NAME", help="A conference; can be repeated."),
-        click.option("--beyond-loopback", is_flag=True, help="Allow addresses that others can reach."),
+        click.option(
+            "--beyond-loopback",
+            is_flag=True,
+            help="Allow addresses that others can reach. Who is neither in `sip_users` of the lab's file nor in "
+            "--allow is refused.",
+        ),
+        click.option(
+            "--allow",
+            "allowed",
+            type=NETWORK,
+            multiple=True,
+            help="Serve this address or network without authentication, and send there when asked to; can be repeated.",
+        ),
     ):
         command = option(command)
     return command

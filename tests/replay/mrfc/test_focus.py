@@ -248,13 +248,14 @@ def test_a_request_that_is_older_than_the_last_one() -> None:
 
 
 def test_who_is_in_is_told_to_those_who_subscribe() -> None:
-    """RFC 4575: full state at once, at every change, and when it ends."""
+    """RFC 4575: full state as soon as the watcher shows that it is there, at every change, and when it ends."""
     world, focus, _, caller = lab()
     caller.request("SUBSCRIBE", headers=[("Event", "conference"), ("Expires", "600")], call_id="watch")
     world.run(0.1)
     assert (caller.final("SUBSCRIBE").status, caller.final("SUBSCRIBE").header("Expires")) == (200, "600")
-    (first,) = caller.requests("NOTIFY")
-    assert first.header("Subscription-State") == "active;expires=600"
+    neutral, first = caller.requests("NOTIFY")
+    assert (neutral.body, neutral.header("Content-Type")) == (b"", None)
+    assert {each.header("Subscription-State") for each in (neutral, first)} == {"active;expires=600"}
     assert b'state="full" version="0"' in first.body
     assert b"<user-count>0</user-count>" in first.body
     caller.invite(OFFER.replace("actpass", "active"))
