@@ -137,7 +137,8 @@ def _by_proc(fd: int) -> str:
 
 def _set_rights(fd: int, target: Path, *, private: bool) -> None:
     if private:
-        return  # as it was begun
+        os.fchmod(fd, BEGUN_AS)  # as it was begun, but for what umask took from its owner
+        return
     try:
         before = target.stat()
     except OSError:

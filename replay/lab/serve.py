@@ -48,7 +48,7 @@ def serve(
     with ExitStack() as stack:
         recorder = None
         if capture is not None:
-            recorder = Recorder(stack.enter_context(open_output(capture, files=files)), time.time_ns)
+            recorder = Recorder(stack.enter_context(open_output(capture, private=True, files=files)), time.time_ns)
         lab = Lab(config.plan(), log, recorder=recorder, metrics=metrics, connect_timeout=config.connect_timeout)
         return asyncio.run(_serve(make, lab, greeting, ready, until, beside))
 

@@ -54,6 +54,8 @@ class Leg:
         self.takes_private = True
         self.uris: set[str] = set()
         "From of the participant's messages, in comparable spelling."
+        self.are_uris_told = False
+        "By the controller; otherwise they are learnt from a message."
         self.filter: Filter | None = None
         self.nickname = ""
         self.room: Room | None = None
@@ -90,6 +92,7 @@ class Leg:
     def set_uris(self, uris: list[str]) -> None:
         """The participant's own URIs."""
         self.uris = {comparable(each) for each in uris if each}
+        self.are_uris_told = bool(self.uris)
 
     # ------------------------------------------------------------------ the connection
 

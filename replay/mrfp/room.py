@@ -52,12 +52,16 @@ class Room:
     def check_sender(self, leg: Leg, envelope: Envelope) -> None:
         """A participant writes under its own URIs alone (RFC 7701 section 6.1); Undeliverable with 403.
 
-        Where the controller did not tell them, the first one that a participant uses is its own.
+        Where the controller did not tell them, the first one that a participant uses is its own, while it is there.
         """
         if envelope.sender in leg.uris:
             return
-        if leg.uris or envelope.sender == self.uri or self._holder(envelope.sender) is not None:
+        holder = self._holder(envelope.sender)
+        is_taken = holder is not None and (holder.line is not None or holder.are_uris_told)
+        if leg.uris or envelope.sender == self.uri or is_taken:
             raise Undeliverable(403)
+        if holder is not None:
+            holder.uris.discard(envelope.sender)  # learnt from one that is gone
         leg.uris = {envelope.sender}
 
     def find_recipients(self, leg: Leg, envelope: Envelope) -> tuple[list[Leg], bool]:
@@ -92,7 +96,9 @@ class Room:
             return
         holder = self.nicknames.get(wanted)
         if holder is not None and holder is not leg:
-            raise Undeliverable(425)
+            if holder.line is not None:
+                raise Undeliverable(425)
+            self._forget_nickname(holder)  # its participant is gone, or has to ask again once it is back
         self._forget_nickname(leg)
         self.nicknames[wanted] = leg
         leg.nickname = wanted
@@ -103,4 +109,6 @@ class Room:
             leg.nickname = ""
 
     def _holder(self, uri: str) -> Leg | None:
-        return next((each for each in self.legs if uri in each.uris), None)
+        """Whose URI this is: of several the one that is there, since who died may have come again."""
+        holders = [each for each in self.legs if uri in each.uris]
+        return next((each for each in holders if each.line is not None), holders[0] if holders else None)

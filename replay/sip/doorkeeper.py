@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dissectors.sip import SipMessage
+from dissectors.errors import DecodeError
+from dissectors.sip import SipMessage, parse_name_addr
 from replay.events import Endpoint
 from replay.sip.admission import Admission
 from replay.sip.dialog import Dialog, target_of
@@ -62,16 +63,14 @@ class Doorkeeper:
     def contact_fits(self, message: SipMessage, hop: Hop) -> bool:
         """Is where requests of the dialog would go, the first Record-Route or Contact, fit for who sends this?"""
         routes = message.header_list("Record-Route")
-        if message.is_request:
-            return self._place_fits(next(iter(routes), target_of(message)), hop)
-        return self._place_fits(next(iter(routes[::-1]), target_of(message)), hop)
+        return self._place_fits(_next_uri(routes if message.is_request else routes[::-1], target_of(message)), hop)
 
     def next_hop(self, dialog: Dialog, hop: Hop | None) -> tuple[Endpoint, str] | None:
         """Where a request inside a dialog goes, and the transport that is asked for; None where nobody knows.
 
         To where the other side came from, when what it names instead is not fit for it.
         """
-        named = next(iter(dialog.routes), dialog.remote_target)
+        named = _next_uri(dialog.routes, dialog.remote_target)
         found = self._directory.find(named)
         if found is None or hop is None or self._place_fits(named, hop):
             return found
@@ -80,3 +79,13 @@ class Doorkeeper:
     def _place_fits(self, uri: str, hop: Hop) -> bool:
         found = self._directory.find(uri)
         return found is None or self.fits(hop, found[0][0])
+
+
+def _next_uri(routes: list[str], target: str) -> str:
+    """Where a request goes: to the first of its routes, each a name-addr (RFC 3261 section 12.2.1.1), or its target."""
+    if not routes:
+        return target
+    try:
+        return parse_name_addr(routes[0]).uri
+    except DecodeError:
+        return ""

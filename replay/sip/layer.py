@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from dissectors.errors import DecodeError
 from dissectors.sip import SipMessage, SipStream, Via, decode_sip, parse_via
 from replay.agenda import Agenda
-from replay.events import Endpoint, Send, SendDatagram, Wish
+from replay.events import Endpoint, Note, Send, SendDatagram, Wish
 from replay.sip.dialog import Headers, response_to
 from replay.sip.ledger import Ledger
 from replay.sip.transactions import T1, ClientTransaction, ServerTransaction, State, Transaction
@@ -193,6 +193,7 @@ class SipLayer:
         verdict = self._look_at(message, key, hop, now)
         if isinstance(verdict, Refused):
             self.faults["refused"] += 1
+            self._note("sip refused", hop, status=verdict.status)
             self._send_on_credit(_reply_hop(via, hop), _refusal(message, verdict, _completed_via(message, via, hop)))
             return []
         if self._answered and self._is_full():
@@ -320,6 +321,12 @@ class SipLayer:
             self._send(hop, data)
             return
         self.faults["held back"] += 1
+        if self.ledger.held_back[target[0]] <= len(data):  # the first ones
+            self._note("sip held back", hop, octets=len(data))
+
+    def _note(self, what: str, hop: Hop, **details: int) -> None:
+        address = {"address": hop[1][0]} if isinstance(hop[1], tuple) else {"connection": hop[1]}
+        self._wishes.append(Note(what, {**details, **address}))
 
     def _settle(self, side: str, key: ClientKey | ServerKey) -> None:
         """Send what a transaction has to send, and see when it is due next; drop it when it is over."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 from dissectors.sip import SipMessage, build_request, decode_sip
-from replay.events import Send, SendDatagram, SetTimer
+from replay.events import Note, Send, SendDatagram, SetTimer
 from replay.sip import SipEvent, SipLayer
 from replay.sip.dialog import response_to
 
@@ -39,6 +39,7 @@ class Script:
         self.sent: list[tuple[float, str]] = []
         self.messages: list[SipMessage] = []
         self.events: list[SipEvent] = []
+        self.notes: list[Note] = []
 
     def hop(self):
         return ("udp", PEER) if self.transport == "udp" else ("tcp", 7)
@@ -80,6 +81,8 @@ class Script:
         for wish in self.layer.take_wishes():
             if isinstance(wish, SetTimer):
                 self.timer = wish.at
+            elif isinstance(wish, Note):
+                self.notes.append(wish)
             else:
                 assert isinstance(wish, Send | SendDatagram)
                 message = decode_sip(wish.data)

@@ -19,7 +19,13 @@ EXIT_FAILED = 1
 @click.command(short_help="Play a scenario and record it.")
 @click.argument("scenario_name", metavar="SCENARIO")
 @click.option("--fault", "faults", multiple=True, metavar="ROW", help="Break this requirement row; can be repeated.")
-@click.option("-w", "--write", "capture", metavar="OUT.pcapng", help="Record what is sent and received.")
+@click.option(
+    "-w",
+    "--write",
+    "capture",
+    metavar="OUT.pcapng",
+    help="Record what is sent and received, keys included, for you alone.",
+)
 @click.option("--namespace", is_flag=True, help="Record with tcpdump in a network namespace; needs root.")
 @click.option("--keys-out", metavar="KEYS.toml", help="Write the keys, for `mrfscope analyze -k`.")
 @click.option("--metrics", "metrics_at", type=PLACE, help="Answer GET /metrics there, for Prometheus.")
@@ -72,7 +78,7 @@ def run(
         if capture is None:
             played = asyncio.run(playing())
         else:
-            with open_output(capture, files=files) as out:
+            with open_output(capture, private=True, files=files) as out:
                 if namespace:
                     played, lost = play_in_namespace(playing, addresses_shown(scenario, rows), out)
                 else:

@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 @click.command(short_help="KMS, MRFC and MRFP, to be joined.")
 @place_options
 @click.option("--keys-out", metavar="KEYS.toml", help="Write the keys, for `lab ue --keys` and `analyze -k`.")
-@click.option("-w", "--write", "capture", metavar="OUT.pcapng", help="Record what is sent and received.")
+@click.option(
+    "-w",
+    "--write",
+    "capture",
+    metavar="OUT.pcapng",
+    help="Record what is sent and received, keys included, for you alone.",
+)
 @click.option("--openssl", is_flag=True, help="Keep a secured leg for openssl, and print the command that ends it.")
 @click.option("--show-keys", is_flag=True, help="Print that command with its key, rather than where it is.")
 @log_options

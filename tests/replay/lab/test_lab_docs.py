@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import fields
 
 import click
@@ -57,6 +58,7 @@ def test_keys_of_the_file_and_their_defaults() -> None:
             value = f"{value.start}-{value.stop - 1}"
         elif isinstance(value, tuple) and value and isinstance(value[-1], int):
             value = f"{value[0]}:{value[1]}"
+        value = dict(value) if isinstance(value, Mapping) else value
         text = str(list(value)).replace("'", '"') if isinstance(value, tuple) else str(value)
         assert shown == (text.lower() if isinstance(value, bool) else text), key
 

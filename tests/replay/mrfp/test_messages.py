@@ -6,7 +6,7 @@ import pytest
 from mrfp_script import Participant, Script
 
 from dissectors.msrp import ByteRange, MsrpMessage
-from replay.events import Close, Note
+from replay.events import Close, Ended, Note
 from replay.mrfp import Limits
 
 ROOM = "sip:chat@conf.example.net"
@@ -516,6 +516,45 @@ def test_nicknames() -> None:  # RFC 7701 section 7
     assert nick(cid, '"Ann the Great"') == 200
     script.order(f"C={cid.added.context}{{S={cid.added.termination}}}")
     assert nick(ann, '"Ann the Great"') == 200
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_the_nickname_of_who_died_is_free(reset: bool) -> None:
+    """RFC 7701 section 7: it is reserved while its holder's session works, not until the controller subtracts it."""
+    script, ann, bob, cid = three()
+    assert nick(ann, '"Ann"') == 200
+    assert nick(bob, '"ann"') == 425
+    script.tell(Ended(ann.connection, reset))
+    assert nick(bob, '"ann"') == 200
+    assert nick(cid, '"Ann"') == 425
+    ann.open()  # it comes back, and has to take another one
+    assert nick(ann, '"Ann"') == 425
+    assert nick(ann, '"Ann II"') == 200
+    assert nick(cid, '"Ann II"') == 425
+
+
+def test_the_nickname_of_who_comes_back_in_time_is_kept() -> None:
+    script, ann, bob, _ = three()
+    assert nick(ann, '"Ann"') == 200
+    script.tell(Ended(ann.connection, True))
+    ann.open()
+    assert nick(bob, '"Ann"') == 425
+
+
+def test_the_uri_of_who_died_is_that_of_who_came_again() -> None:
+    """A participant that the controller named no URI of uses one that a dead one had; private messages go there."""
+    script, ann, bob, cid = three()
+    know(ann, bob, cid)
+    script.tell(Ended(ann.connection, True))
+    again = script.join(ann.added.context, "ann")
+    again.say("I am back")
+    assert again.status() == 200
+    bob.take()
+    cid.take()
+    bob.say("welcome", to=ann.uri)
+    assert bob.status() == 200
+    assert [each.body for each in requests(again)] == [bob.wrapped("welcome", to=ann.uri).encode()]
+    assert requests(cid) == []
 
 
 def test_nickname_without_its_header() -> None:
