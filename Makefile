@@ -4,18 +4,21 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
-# What pip does when it installs a wheel; without it each start of the command compiles where writing bytecode is off.
-COMPILE := $(BIN)/python -m compileall -q $(wildcard dissectors analyzer replay)
-SOURCES := $(shell find dissectors analyzer replay -name '*.py' 2>/dev/null)
+LOWEST := .venv-lowest
 
-.PHONY: demo test soak lint format bench samples docs clean
+.PHONY: demo test test-lowest soak lint format bench samples docs clean
 
 demo: $(READY)
-	$(BIN)/mrfscope analyze samples/tcp-dial-in/capture.pcapng
+	@sh .ci/demo.sh $(BIN)
 
 test: $(READY_DEV)
-	sh .ci/debian-packages.sh
-	$(BIN)/pytest -n 2 --dist loadfile -m "not soak"
+	@sh .ci/debian-packages.sh
+	@$(BIN)/pytest -n 2 --dist loadfile -m "not soak"
+
+# The tests with the lowest versions that pyproject.toml allows.
+test-lowest: $(LOWEST)/.ready
+	@sh .ci/debian-packages.sh
+	@$(LOWEST)/bin/pytest -n 2 --dist loadfile -m "not soak"
 
 soak: $(READY_DEV)
 	$(BIN)/pytest -m soak
@@ -40,17 +43,19 @@ docs: $(READY_DEV)
 	$(BIN)/python -m analyzer.conformance docs/conformance.md
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) $(LOWEST) build dist *.egg-info
 
 $(BIN)/pip:
-	sh .ci/make-venv.sh $(PYTHON) $(VENV)
+	@sh .ci/make-venv.sh $(PYTHON) $(VENV)
 
 $(READY): pyproject.toml | $(BIN)/pip
-	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable .
-	$(COMPILE)
-	touch $@
+	@sh .ci/install.sh $(BIN) . $@
 
 $(READY_DEV): pyproject.toml | $(BIN)/pip
-	$(BIN)/pip install --quiet --config-settings editable_mode=compat --editable '.[dev]'
-	$(COMPILE)
-	touch $@ $(READY)
+	@sh .ci/install.sh $(BIN) '.[dev]' $@
+	@cp $@ $(READY)
+
+$(LOWEST)/.ready: pyproject.toml .ci/lowest.py
+	@sh .ci/make-venv.sh $(PYTHON) $(LOWEST)
+	@$(LOWEST)/bin/python .ci/lowest.py >$(LOWEST)/lowest.txt
+	@PIP_CONSTRAINT=$(CURDIR)/$(LOWEST)/lowest.txt sh .ci/install.sh $(LOWEST)/bin '.[dev]' $@

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The independent programs that the interop tests compare with. Without root the tests that need them skip and say why;
-# in CI (CI set) they fail instead.
+# The independent programs that the interop tests compare with. Where they are not to be had the tests that need them
+# skip and say why; in CI (CI set) they fail instead.
 set -eu
 missing=
 command -v tshark >/dev/null || missing="$missing tshark"
@@ -18,6 +18,9 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "not installed:$missing (tests that need them will skip)" >&2
     exit 0
 fi
-echo "installing:$missing" >&2
-apt-get update -qq || true
-DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+"$(dirname "$0")/quietly" "Installing Debian packages that tests compare with:$missing ..." sh -c '
+    apt-get update
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"' sh $missing || {
+    [ -z "${CI:-}" ] || exit 1
+    echo "not installed:$missing (tests that need them will skip)" >&2
+}
