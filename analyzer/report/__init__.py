@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from analyzer.findings import Severity, at_least
+from analyzer.findings import Finding, Severity, at_least
 from analyzer.model import CaptureInfo, Coverage, Verdict
 
 if TYPE_CHECKING:
@@ -54,6 +54,14 @@ class Tally:
             self.codes[finding.severity, finding.code] += 1
             if fail_on is not None and at_least(finding.severity, fail_on):
                 self.failing += 1
+
+    def recount(self, before: Verdict, after: Verdict, finding: Finding, *, fail_on: Severity | None = None) -> None:
+        """Count a finding that a session got after it was counted, and the verdict that it has now."""
+        self.verdicts[before] -= 1
+        self.verdicts[after] += 1
+        self.severities[finding.severity] += 1
+        self.codes[finding.severity, finding.code] += 1
+        self.failing += fail_on is not None and at_least(finding.severity, fail_on)
 
 
 @dataclass(slots=True)

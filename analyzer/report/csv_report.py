@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import csv
 from io import TextIOWrapper
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
+from analyzer.internal import CODE
 from analyzer.report import Report
 from analyzer.report.marks import with_steps
 from analyzer.report.printable import printable
 from analyzer.report.records import entry_records
+from analyzer.report.rescue import rescued
+
+if TYPE_CHECKING:
+    from analyzer.correlate.nodes import NodeTable
+    from analyzer.correlate.session import Session
 
 COLUMNS = (
     "session",
@@ -57,28 +63,12 @@ def write_csv(report: Report, out: BinaryIO) -> None:
     text = TextIOWrapper(out, encoding="utf-8", newline="", write_through=False)
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
+
+    def rows(session: Session) -> list[list[str]]:
+        return _message_rows(session, report.analysis.nodes, conference_of.get(session.id, ""))
+
     for _, session in chosen:
-        conference = conference_of.get(session.id, "")
-        head = [
-            safe_cell(each) for each in (session.id, session.kind, session.verdict.value, session.state, conference)
-        ]
-        entries = with_steps(session.entries(), session.steps)
-        for entry in entry_records(entries, report.analysis.nodes):
-            writer.writerow(
-                [
-                    *head,
-                    entry["time"] or "",
-                    # Blanks between frames: a spreadsheet reads `3-5` as a date and `3,5` as a number.
-                    " ".join(map(str, entry["frames"])),
-                    entry["protocol"],
-                    entry["src"],
-                    entry["dst"],
-                    safe_cell(entry["from_role"] or ""),
-                    safe_cell(entry["to_role"] or ""),
-                    safe_cell(entry["summary"]),
-                    safe_cell(entry["step"] or ""),
-                ]
-            )
+        writer.writerows(rescued(report, session, rows))
     text.flush()
     text.detach()
 
@@ -89,15 +79,45 @@ def write_findings_csv(report: Report, out: BinaryIO) -> None:
     writer = csv.writer(text)
     writer.writerow(FINDING_COLUMNS)
     for _, session in report.sessions:
-        for finding in session.findings:
-            cells = (
-                *(session.id, session.flow or "", session.verdict.value, finding.severity.value, finding.code),
-                *(finding.clause, finding.message, " ".join(map(str, finding.frames)), finding.expected),
-                *(finding.actual, finding.hint, finding.confidence.value, " ".join(finding.causes)),
-            )
-            writer.writerow([safe_cell(each) for each in cells])
+        writer.writerows(rescued(report, session, _finding_rows))
     text.flush()
     text.detach()
+
+
+def _message_rows(session: Session, nodes: NodeTable, conference: str) -> list[list[str]]:
+    """A row for each line of the timeline; one without a message where nothing else of a session can be written."""
+    head = [safe_cell(each) for each in (session.id, session.kind, session.verdict.value, session.state, conference)]
+    entries = with_steps(session.entries(), session.steps)
+    if not entries and any(finding.code == CODE for finding in session.findings):
+        return [[*head, *[""] * (len(COLUMNS) - len(head))]]
+    return [
+        [
+            *head,
+            entry["time"] or "",
+            # Blanks between frames: a spreadsheet reads `3-5` as a date and `3,5` as a number.
+            " ".join(map(str, entry["frames"])),
+            entry["protocol"],
+            entry["src"],
+            entry["dst"],
+            safe_cell(entry["from_role"] or ""),
+            safe_cell(entry["to_role"] or ""),
+            safe_cell(entry["summary"]),
+            safe_cell(entry["step"] or ""),
+        ]
+        for entry in entry_records(entries, nodes)
+    ]
+
+
+def _finding_rows(session: Session) -> list[list[str]]:
+    rows = []
+    for finding in session.findings:
+        cells = (
+            *(session.id, session.flow or "", session.verdict.value, finding.severity.value, finding.code),
+            *(finding.clause, finding.message, " ".join(map(str, finding.frames)), finding.expected),
+            *(finding.actual, finding.hint, finding.confidence.value, " ".join(finding.causes)),
+        )
+        rows.append([safe_cell(each) for each in cells])
+    return rows
 
 
 FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")

@@ -20,6 +20,7 @@ from analyzer.report.records import (
     session_record,
     tool_record,
 )
+from analyzer.report.rescue import rescue
 from analyzer.report.two_processes import write_rendered
 
 
@@ -44,8 +45,11 @@ def write_json(report: Report, out: BinaryIO) -> None:
         record["conference"] = conference_of.get(session.id)
         return dumps(record)
 
+    def save(session: Session, error: Exception) -> bytes:
+        return rescue(report, session, error, render)
+
     out.write(dumps(head)[:-1] + b',"sessions":[\n')
-    write_rendered([session for _, session in chosen], render, b",\n", out, alone=report.jobs == 1)
+    write_rendered([session for _, session in chosen], render, b",\n", out, rescue=save, alone=report.jobs == 1)
     out.write(b"\n]}\n")
 
 

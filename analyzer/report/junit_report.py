@@ -22,6 +22,7 @@ from analyzer.model import Verdict
 from analyzer.report import Report
 from analyzer.report.findings_text import frame_words
 from analyzer.report.printable import printable
+from analyzer.report.rescue import rescued
 from analyzer.report.times import day_and_second
 
 FOLDER = "mrfscope"
@@ -69,13 +70,13 @@ def write_junit(report: Report, out: BinaryIO) -> None:
     notes: list[str] = []
     with SpooledTemporaryFile(SPOOL_OCTETS) as written:
         for _, session in report.sessions:
-            for case in cases(session, report):
+            for case in rescued(report, session, lambda each: list(cases(each, report))):
                 total += 1
                 failures += case.failure is not None
                 skipped += case.skipped is not None
                 seconds += case.seconds
                 written.write(case.xml().encode())
-            notes += _notes(session, report)
+            notes += rescued(report, session, lambda each: list(_notes(each, report)))
         _write_head(report, out, total=total, failures=failures, skipped=skipped, seconds=seconds)
         written.seek(0)
         copyfileobj(written, out)

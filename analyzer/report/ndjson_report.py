@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
+from analyzer.correlate.session import Session
 from analyzer.report import Report
 from analyzer.report.json_report import dumps
 from analyzer.report.judged_text import judged_text
@@ -17,6 +18,7 @@ from analyzer.report.records import (
     session_record,
     tool_record,
 )
+from analyzer.report.rescue import rescued
 
 
 def write_ndjson(report: Report, out: BinaryIO) -> None:
@@ -27,12 +29,16 @@ def write_ndjson(report: Report, out: BinaryIO) -> None:
         out.write(dumps({"record": kind, **record}) + b"\n")
 
     line("tool", {"schema_version": SCHEMA_VERSION, **tool_record(report.version)})
-    for _, session in report.sessions:
+
+    def render(session: Session) -> bytes:
         record = session_record(
             session, analysis.nodes, identities=report.identities, lines=entry_lines, judged=judged_text
         )
         del record["conference"]  # known only at the end: see the `conference` records
-        line("session", record)
+        return dumps({"record": "session", **record}) + b"\n"
+
+    for _, session in report.sessions:
+        out.write(rescued(report, session, render))
     for conference in analysis.conferences:
         line("conference", conference_record(conference))
     for capture in analysis.captures:

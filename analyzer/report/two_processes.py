@@ -18,12 +18,21 @@ FORK_FROM = 400
 
 
 def write_rendered(
-    things: Sequence[T], render: Callable[[T], bytes], separator: bytes, out: BinaryIO, *, alone: bool = False
+    things: Sequence[T],
+    render: Callable[[T], bytes],
+    separator: bytes,
+    out: BinaryIO,
+    *,
+    rescue: Callable[[T, Exception], bytes] | None = None,
+    alone: bool = False,
 ) -> None:
-    """Write `render` of every thing to `out`, in order, `separator` between them; `alone` keeps it to this process."""
+    """Write `render` of every thing to `out`, in order, `separator` between them; `alone` keeps it to this process.
+
+    `rescue` gives what to write of a thing that `render` fails on, always in this process, which may count it.
+    """
     middle = len(things) // 2
     if alone or len(things) < FORK_FROM or not hasattr(os, "fork") or (os.cpu_count() or 1) < 2:
-        _write(things, render, separator, out)
+        _write(things, render, separator, out, rescue)
         return
     with tempfile.TemporaryFile() as theirs:
         gc.freeze()  # so that the child's collector does not touch, and thereby copy, what it shares with us
@@ -38,20 +47,32 @@ def write_rendered(
             finally:
                 os._exit(status)
         try:
-            _write(things[:middle], render, separator, out)
+            _write(things[:middle], render, separator, out, rescue)
         finally:
             _, status = os.waitpid(child, 0)
         out.write(separator)
-        if status != 0:  # it ran out of memory, say: then do its work here
-            _write(things[middle:], render, separator, out)
+        if status != 0:  # it ran out of memory, say, or failed on one thing: then do its work here
+            _write(things[middle:], render, separator, out, rescue)
             return
         theirs.seek(0)
         while piece := theirs.read(1 << 20):
             out.write(piece)
 
 
-def _write(things: Sequence[T], render: Callable[[T], bytes], separator: bytes, out: BinaryIO) -> None:
+def _write(
+    things: Sequence[T],
+    render: Callable[[T], bytes],
+    separator: bytes,
+    out: BinaryIO,
+    rescue: Callable[[T, Exception], bytes] | None = None,
+) -> None:
     first = True
     for thing in things:
-        out.write(render(thing) if first else separator + render(thing))
+        try:
+            rendered = render(thing)
+        except Exception as error:
+            if rescue is None:
+                raise
+            rendered = rescue(thing, error)
+        out.write(rendered if first else separator + rendered)
         first = False
