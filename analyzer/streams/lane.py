@@ -16,6 +16,7 @@ from analyzer.capture.select import Selector
 from analyzer.conversations.connection import Connection
 from analyzer.conversations.msrp_columns import Scan, scan_msrp
 from analyzer.conversations.tls_transcript import HANDSHAKE_OCTETS, TlsRoom
+from analyzer.internal import log_error, place_of_error
 from analyzer.model import Coverage, Message, Undecoded
 from analyzer.streams.speakers import datagram_protocol
 from analyzer.streams.tcp_reader import TcpReader
@@ -158,6 +159,12 @@ class Lane:
         except DecodeError as error:
             why = f"{error.why} ({missing} octets were not captured)" if missing else error.why
             self.coverage.add_undecoded(Undecoded(protocol, frames[-1], error.offset, why))
+            self.coverage.ignored["undecodable message"] += len(frames)
+            return
+        except Exception as error:  # a fault of ours: it costs this message
+            log_error(f"decoding {protocol}", error)
+            why = f"internal error, please report it: {place_of_error(error)}"
+            self.coverage.add_undecoded(Undecoded(protocol, frames[-1], 0, why))
             self.coverage.ignored["undecodable message"] += len(frames)
             return
         self._emit_decoded(protocol, flow, time, frames, decoded)

@@ -13,6 +13,7 @@ from analyzer.conversations.msrp_columns import Scan
 from analyzer.conversations.msrp_exchange import MsrpExchange
 from analyzer.conversations.msrp_watch import Ending
 from analyzer.conversations.tls_transcript import HANDSHAKE_OCTETS, TlsRoom, TlsTranscript
+from analyzer.internal import log_error, place_of_error
 from analyzer.model import Coverage, Gap, Undecoded
 from analyzer.streams.kms_listener import MAY_BE_KMS, KmsListener
 from analyzer.streams.speakers import StreamSpeaker, stream_speaker
@@ -259,6 +260,19 @@ class ConnectionReader:
             side.is_idle = False
             self._take(side.decoder.receive_gap(gap.size), gap.stream, side.base)
 
+    def fail(self, error: Exception, frame: int) -> None:
+        """A fault of ours: nothing more is read of this connection, and nothing that it lacks is called absent."""
+        name = self.digest.protocol or "tcp"
+        log_error(f"reading {name} over TCP", error)
+        why = f"internal error, please report it: {place_of_error(error)}"
+        self._coverage.add_undecoded(Undecoded(name, frame, 0, why))
+        self.digest.gaps += 1
+        self._tcp.ignore()
+        for direction, side in enumerate(self._sides):
+            side.decoder = None
+            if self._exchange is not None:
+                self._exchange.lose(direction)
+
     def step(self, event: Lifecycle) -> None:
         """Note a step in the life of the connection."""
         digest = self.digest
@@ -345,14 +359,20 @@ class TcpReader:
                 reader = readers.get(connection)
                 if reader is None:
                     reader = self._begin(connection)
-                if not connection.ignored and not reader.receive(event):
-                    self._give_up(connection, reader)
+                try:
+                    if not connection.ignored and not reader.receive(event):
+                        self._give_up(connection, reader)
+                except Exception as error:
+                    reader.fail(error, event.frame)
             elif type(event) is Lifecycle:
                 connection = event.connection
                 reader = readers.get(connection)
                 if reader is None:
                     reader = self._begin(connection)
-                reader.step(event)
+                try:
+                    reader.step(event)
+                except Exception as error:
+                    reader.fail(error, event.frame)
                 if event.step is TcpStep.END:
                     del readers[connection]
                     self._finish(reader)
@@ -360,11 +380,18 @@ class TcpReader:
             elif type(event) is TcpGap:
                 reader = readers.get(event.stream.connection)
                 if reader is not None:
-                    reader.gap(event)
+                    try:
+                        reader.gap(event)
+                    except Exception as error:
+                        reader.fail(error, event.frame)
 
     def receive_run(self, rows: Rows, runs: Runs, scan: Scan, first: int, stop: int, streams: Streams) -> None:
         """Take the octets of a run of segments; see `ConnectionReader.receive_run`."""
-        self._readers[streams[0].connection].receive_run(rows, runs, scan, first, stop, streams)
+        reader = self._readers[streams[0].connection]
+        try:
+            reader.receive_run(rows, runs, scan, first, stop, streams)
+        except Exception as error:
+            reader.fail(error, rows.frame[runs.order[first]])
 
     def _begin(self, connection: TcpConnection) -> ConnectionReader:
         there, back = connection.streams
