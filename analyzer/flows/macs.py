@@ -17,7 +17,7 @@ from analyzer.model import Confidence
 from dissectors.errors import DecodeError
 
 if TYPE_CHECKING:
-    from dissectors.mikey import Idr, MikeyMessage
+    from dissectors.mikey import Idr, MikeyMessage, Unlocked
 
 RESOLVE_RESP = 18
 "Data type of MIKEY-TICKET (RFC 6043 section 6.1); the codec is imported when a message was decoded."
@@ -32,7 +32,7 @@ def transfer_init_accepted(rule: Rule, evidence: Evidence, carrier: KeyManagemen
     unlocked = evidence.session.unlocked
     fits = unlocked.checks.transfer_init if unlocked is not None else None
     if fits is None:
-        return not_observable("no key was supplied that opens the ticket")
+        return _unchecked(unlocked, "no key was supplied that opens the ticket")
     if fits:
         return at(carrier.announced)
     if evidence.answer is None:
@@ -108,7 +108,7 @@ def response_verified(rule: Rule, evidence: Evidence, _carrier: KeyManagement, m
     unlocked = evidence.session.unlocked
     fits = unlocked.checks.transfer_resp if unlocked is not None else None
     if fits is None:
-        return not_observable("no key was supplied that checks the MAC of TRANSFER_RESP")
+        return _unchecked(unlocked, "no key was supplied that checks the MAC of TRANSFER_RESP")
     if fits:
         return at(carrier.announced)
     return rule.broken(
@@ -117,6 +117,14 @@ def response_verified(rule: Rule, evidence: Evidence, _carrier: KeyManagement, m
         expected="a TRANSFER_RESP that verifies",
         actual="MAC does not fit",
     )
+
+
+def _unchecked(unlocked: Unlocked | None, otherwise: str) -> Result:
+    """Why a MAC could not be checked: a ticket key that was supplied and is not the right one is told as such."""
+    from dissectors.mikey import Reason
+
+    wrong = unlocked is not None and Reason.WRONG_TICKET_KEY in unlocked.reasons()
+    return not_observable("the ticket key supplied does not open the ticket" if wrong else otherwise)
 
 
 def _responders(message: MikeyMessage) -> list[Idr]:

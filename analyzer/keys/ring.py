@@ -58,6 +58,11 @@ class KeyRing:
             found += [Secret(_SECRETS[kind], key.key, key.name) for key in keys[:MAX_TRIED]]
         return found
 
+    def meant_for(self, init: MikeyMessage) -> set[str]:
+        """Names of the keys that name nobody else than a TRANSFER_INIT does."""
+        identities, kms = _identities(init)
+        return {key.name for key in self.keys if _fit(key, identities, kms) < 2}
+
     def for_tls(self, identity: bytes | None, ends: Iterable[tuple[str, int]]) -> Iterator[SuppliedKey]:
         """PSKs of TLS: those of this identity at one of these ends, of the identity, of an end, then the general."""
         places = list(ends)

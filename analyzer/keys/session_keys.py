@@ -7,13 +7,13 @@ the MRFP, where the user allows its use; the PSKs supplied for TLS itself. None 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from analyzer.evidence import Evidence
 from analyzer.evidence.mikey import kms_exchanges, psk_orders, transfer_init, transfer_resp
 from analyzer.keys.ring import KeyRing
 from dissectors.errors import DecodeError
-from dissectors.mikey import MikeyMessage, Unlocked, unlock_transfer
+from dissectors.mikey import MikeyMessage, Reason, Unlocked, unlock_transfer
 from dissectors.sip import parse_name_addr
 
 TEK_LENGTHS = (16, 32, 20)
@@ -34,6 +34,21 @@ class SessionPsk:
         return self.source + (f": {' > '.join(self.trace)}" if self.trace else "")
 
 
+@dataclass(frozen=True, slots=True)
+class NoTek:
+    """Why the keys supplied for a MIKEY-TICKET exchange give no PSK."""
+
+    why: str
+    "Which key, and what speaks against it."
+    wrong: bool
+    "A key that is meant for this session, or for any, is not the right one."
+    tried: tuple[str, ...]
+    "Names of the keys that are meant for this session."
+
+
+WRONG_KEYS = frozenset({Reason.WRONG_TICKET_KEY, Reason.WRONG_KMS_KEY})
+
+
 class SessionKeys:
     """The candidates of one session, worked out when first asked for."""
 
@@ -50,6 +65,27 @@ class SessionKeys:
             if init is not None and init.message is not None:
                 self._unlocked = unlock(self._evidence, init.message, self._ring)
         return self._unlocked
+
+    def no_tek(self) -> NoTek | None:
+        """Why no TEK came of the exchange; None where one did, or where no key was there to try."""
+        unlocked = self.unlocked()
+        init = transfer_init(self._evidence)
+        if unlocked is None or init is None or init.message is None or any(each.teks for each in unlocked.attempts):
+            return None
+        failures = [(each.secret, each.failures[0]) for each in unlocked.attempts if each.failures]
+        if not failures:
+            return None
+        meant = self._ring.meant_for(init.message)
+        # The key that came furthest says most; of equals that which is meant for this session.
+        secret, failure = min(failures, key=lambda each: (each[1].reason in WRONG_KEYS, each[0].name not in meant))
+        wrong = failure.reason in WRONG_KEYS
+        how = "opens the ticket of this session" if wrong else "gives a PSK for this session"
+        told = failure.detail if failure.reason is Reason.NO_KEY else str(replace(failure, secret=None))
+        who = f"the {secret.kind.value} {secret.name}".strip()
+        none = f"none of {len(failures)} keys {how}; {who}: {told}"
+        one = f"{who} {how.replace('opens', 'does not open').replace('gives a', 'gives no')}: {told}"
+        tried = tuple(each.name for each, _ in failures if each.name in meant)
+        return NoTek(one if len(failures) == 1 else none, wrong and bool(tried), tried)
 
     def candidates(self, identity: bytes | None, ends: Sequence[tuple[str, int]]) -> Iterator[SessionPsk]:
         """Keys to try for a TLS session with this PSK identity between these ends."""

@@ -21,7 +21,9 @@ from analyzer.keys.session_keys import SessionKeys, SessionPsk
 from analyzer.model import Coverage
 from analyzer.opening.tls_reader import TlsReader
 from analyzer.profile import DEFAULT_PROFILE, Profile
+from dissectors.tls.events import OutcomeKind
 from dissectors.tls.keylog import KeyLog
+from dissectors.tls.reasons import SUPPLY_IT
 from dissectors.tls.secrets import PskCandidate, PskQuery, TlsSecrets
 
 
@@ -93,6 +95,7 @@ class Opener:
         facts = connection.tls = reader.read()
         connection.transcript = None
         self._name_key(facts, reader, asked)
+        self._tell_ticket(facts, keys)
         if self._keep_secrets:
             facts.key_log = tuple(reader.key_log_lines())
             facts.frames = frames
@@ -102,6 +105,18 @@ class Opener:
             coverage.tls_undecrypted[facts.outcome] += 1
         if connection.sessions:
             part.session_indexes |= set(range(len(connection.sessions)))
+
+    def _tell_ticket(self, facts: TlsFacts, keys: SessionKeys) -> None:
+        """Where no PSK was at hand because a ticket key gave none, say so of that key."""
+        lacking = keys.no_tek() if facts.outcome == OutcomeKind.NO_KEY.value else None
+        if lacking is None:
+            return
+        key_log = facts.explanation.partition(SUPPLY_IT)[2]
+        facts.explanation = f"{lacking.why}; supply the right one" + (f", or {key_log}" if key_log else "")
+        for name in lacking.tried:
+            self.ring.note(name, opened=False)
+        if lacking.wrong:
+            facts.outcome = OutcomeKind.WRONG_KEY.value
 
     def _name_key(self, facts: TlsFacts, reader: TlsReader, asked: _Asked) -> None:
         """Say which key opened it, and count for every supplied key whether it was of use."""

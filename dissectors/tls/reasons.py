@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from dissectors.tls.secrets import TlsSecrets
 
 _NO_SESSION = "the session that is resumed"
+SUPPLY_IT = "; supply it, or "
+"""Between why there is no key, and the key log that would do instead."""
 TLS13_LABELS = "CLIENT_HANDSHAKE_TRAFFIC_SECRET and other TLS 1.3"
 """The lines that open a TLS 1.3 session, for `key_log_wanted`."""
 
@@ -51,7 +53,7 @@ def why_closed(negotiation: Negotiation, secrets: TlsSecrets) -> Outcome:
         why = f"{name} needs the server's RSA private key, and none that fits is supplied"
     else:
         why = f"no key is supplied for {name}"
-    return Outcome(OutcomeKind.NO_KEY, f"{why}; supply it, or {key_log_wanted(session).removeprefix('supply ')}")
+    return Outcome(OutcomeKind.NO_KEY, f"{why}{SUPPLY_IT}{key_log_wanted(session).removeprefix('supply ')}")
 
 
 def why_closed13(session: TlsSession, verified: bool, asked: bool) -> Outcome:
@@ -69,8 +71,8 @@ def why_closed13(session: TlsSession, verified: bool, asked: bool) -> Outcome:
         why = "none of the PSKs supplied for this session gives the binder of its ClientHello"
         return Outcome(OutcomeKind.WRONG_KEY, f"{why}; supply the key that the two sides used")
     else:
-        why = "no PSK is supplied for this session's PSK identity; supply it, or"
-        return Outcome(OutcomeKind.NO_KEY, f"{why} {wanted.removeprefix('supply ')}")
+        why = "no PSK is supplied for this session's PSK identity"
+        return Outcome(OutcomeKind.NO_KEY, f"{why}{SUPPLY_IT}{wanted.removeprefix('supply ')}")
     return Outcome(OutcomeKind.FORWARD_SECRECY, f"{why}; {wanted}")
 
 
