@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from analyzer.capture.reader import CaptureReader, open_captures
 from analyzer.conversations.tls_transcript import HANDSHAKE_OCTETS, KEPT_OCTETS
+from analyzer.correlate.awaited import Awaited
 from analyzer.correlate.correlator import Correlator
 from analyzer.correlate.nodes import NodeTable
 from analyzer.correlate.session import Conference, Session
@@ -41,6 +42,8 @@ class Options:
 
     roles: Mapping[str, str] = field(default_factory=dict)
     "Address -> role, as the user gave them."
+    awaited: Mapping[str, str] = field(default_factory=dict)
+    "Those of them of which `coverage.notes` says that the capture does not show the address."
     udp_ports: frozenset[int] = frozenset((2945,))
     "Ports on which binary protocols are expected."
     jobs: int = 0
@@ -71,6 +74,7 @@ class Analysis:
         self.captures: list[CaptureInfo] = []
         self.conferences: list[Conference] = []
         self._correlator = Correlator(self.coverage, self.options.roles)
+        self._awaited = Awaited(self.options.awaited)
         self._correlator.scope.identities = self.options.identities
         self.reader: CaptureReader = open_captures(self.paths, progress=self.options.progress, end=self.options.end)
 
@@ -78,6 +82,11 @@ class Analysis:
     def nodes(self) -> NodeTable:
         """The roles known so far."""
         return self._correlator.nodes
+
+    @property
+    def absent(self) -> list[str]:
+        """A line for each awaited address that the capture does not show; complete once `sessions` is exhausted."""
+        return self._awaited.notes()
 
     def sessions(self, *, early: bool = False) -> Iterator[Session]:
         """Every session: `early` as each is over, else all at the end in the order of their first message."""
@@ -115,6 +124,7 @@ class Analysis:
         if twin is not None:
             self.coverage.merge(twin.coverage)
         self.coverage.packets = packets
+        self.coverage.notes.update(self.absent)
         if self.options.opener is not None:
             self.coverage.keys = self.options.opener.ring.account()
         self.captures = [
@@ -133,6 +143,8 @@ class Analysis:
                 note_internal(session, "decrypting", error)
             if judge is not None and not session.is_bare:
                 judge(session, correlator.nodes, correlator.scope)
+            if self._awaited.left:
+                self._awaited.see_session(session)
             try:
                 session.release()
             except Exception as error:
@@ -165,6 +177,8 @@ class Analysis:
                 correlator.add_message(message)
             except Exception as error:
                 correlator.lose(message, error)
+        if self._awaited.left:
+            self._await(ours, theirs)
         for output in (ours, theirs):
             for flow in output.opened:
                 correlator.connection_opened(flow)
@@ -172,6 +186,12 @@ class Analysis:
                 if connection.transcript is not None:
                     self._opener().look_at(connection, self.coverage)
                 correlator.add_connection(connection)
+
+    def _await(self, *outputs: LaneOutput) -> None:
+        for output in outputs:
+            self._awaited.see_messages(output.messages)
+            for connection in output.connections:
+                self._awaited.see_flow(connection.client)
 
     def _wants_twin(self) -> bool:
         jobs = self.options.jobs

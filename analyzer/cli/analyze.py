@@ -17,6 +17,7 @@ from analyzer.cli.main import (
     EXIT_UNREADABLE,
     Invocation,
     complain,
+    remark,
     show_tracebacks,
     tool_version,
 )
@@ -217,7 +218,7 @@ def analyze(
         # A pipe can be read only once: the second process would find it empty.
         jobs = jobs if all(map(os.path.isfile, paths)) else 1
         options = Options(roles={**project.node, **nodes}, jobs=jobs, judge=judge.judge, opener=opener, end=end)
-        options.identities = identities
+        options.identities, options.awaited = identities, nodes
         options.progress = progress if progress.wanted else None
         options.udp_ports |= {*project.udp_port, *udp_ports}
         analysis = Analysis(paths, options)
@@ -246,6 +247,8 @@ def analyze(
         )
         with open_output(output, files=files) as out:
             form.load()(report, out)
+    for note in analysis.absent if not quiet else ():
+        remark(note)
     if not quiet and format_ != "text":
         for each in analysis.captures:
             if each.damage:
