@@ -7,11 +7,11 @@ its twin. Definite and indefinite lengths are read, definite ones written. Packa
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from dissectors.errors import DecodeError
 from dissectors.h248.ber_guard import check_ber
+from dissectors.h248.ber_types import BerError, read_ber, write_ber
 from dissectors.h248.binary_contexts import pull_action, push_action
 from dissectors.h248.binary_values import Coder, pull_error, pull_mid, push_error, push_mid
 from dissectors.h248.model import (
@@ -26,14 +26,14 @@ from dissectors.h248.model import (
 )
 from dissectors.h248.package_table import PackageTable, default_packages
 
-_LOCK = threading.Lock()
-"pycrate's objects hold the value being coded, so only one message at a time."
-
 
 def decode_h248_binary(data: bytes, packages: PackageTable | None = None) -> H248Message:
     """Decode one message in binary form. Raises DecodeError."""
     end = check_ber(data)
-    value = _from_ber(data[:end])
+    try:
+        value = read_ber(data[:end])
+    except BerError as error:
+        raise DecodeError("H.248 message", 0, str(error)) from error
     coder = Coder(packages or default_packages())
     try:
         message = _pull_message(coder, value)
@@ -57,36 +57,10 @@ def encode_h248_binary(message: H248Message, packages: PackageTable | None = Non
     Raises ValueError where a part has none: a termination id that is not given bit by bit, an item without a number.
     """
     coder = Coder(packages or default_packages(), message.id_octets)
-    value = _push_message(coder, message)
-    module = _module()
-    with _LOCK:
-        try:
-            module.set_val(value)
-            return bytes(module.to_ber())
-        except Exception as error:  # whatever pycrate makes of a number out of range
-            raise ValueError("a value of the message is outside what Annex A allows") from error
-        finally:
-            module._val = None  # reset_val() walks the whole type tree, twenty times the cost of decoding
-
-
-def _module() -> Any:
-    # Here, since it takes a noticeable part of a second, and captures seldom have binary H.248.
-    from pycrate_asn1dir.H248 import MEDIA_GATEWAY_CONTROL
-
-    return MEDIA_GATEWAY_CONTROL.MegacoMessage
-
-
-def _from_ber(data: bytes) -> dict[str, Any]:
-    module = _module()
-    with _LOCK:
-        try:
-            module.from_ber(data)
-            value: dict[str, Any] = module.get_val()
-        except Exception as error:  # pycrate raises what it likes: its own errors, IndexError, RecursionError
-            raise DecodeError("H.248 message", 0, "the BER is not that of a MegacoMessage") from error
-        finally:
-            module._val = None  # reset_val() walks the whole type tree, twenty times the cost of decoding
-    return value
+    try:
+        return write_ber(_push_message(coder, message))
+    except BerError as error:
+        raise ValueError(str(error)) from error
 
 
 def _has_extension(value: Any) -> bool:
