@@ -175,7 +175,7 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         written = StringIO()
         error.show(written)
-        click.echo(without_keys(written.getvalue()), nl=False, err=True)
+        click.echo(without_keys(written.getvalue(), os.path.lexists), nl=False, err=True)
         return error.exit_code
     except click.Abort:
         click.echo("mrfscope: interrupted", err=True)
@@ -215,14 +215,14 @@ def show_tracebacks() -> None:
 
 def complain(what: str, hint: str = "") -> None:
     """One line on what is wrong and, below it, what to do next."""
-    click.echo(f"mrfscope: {printable(without_keys(what))}", err=True)
+    click.echo(f"mrfscope: {printable(without_keys(what, os.path.lexists))}", err=True)
     if hint:
         click.echo(f"  {printable(hint)}", err=True)
 
 
 def remark(what: str) -> None:
     """One line on something that is worth a look, and stops nothing."""
-    click.echo(f"mrfscope: note: {printable(without_keys(what))}", err=True)
+    click.echo(f"mrfscope: note: {printable(without_keys(what, os.path.lexists))}", err=True)
 
 
 def _end_by_signal(number: int, _: object) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 _RUN = re.compile(
     r"base64:[A-Za-z0-9+/=]+"
     r"|[0-9A-Fa-f]{2}(?:[ :-][0-9A-Fa-f]{2}){7,}"
+    r"|[0-9A-Fa-f]{4}(?: [0-9A-Fa-f]{4}){3,}"
     r"|[0-9A-Fa-f]{16,}"
     r"|[A-Za-z0-9+/]{21,}={1,2}"
 )
@@ -14,18 +16,33 @@ _PLACES = re.compile(r"[\s:.-]")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{20,}={0,2}")
 _DECIMAL = 32
 "Fewer decimal digits than that are the number or the date of something."
+_APART = " \t\n'\"(),"
+"What stands around the name of a file in a sentence."
 
 
-def without_keys(text: str) -> str:
-    """A text in which whatever may be a key of eight octets or more is replaced by its size."""
-    return _RUN.sub(_size, text)
+def without_keys(text: str, is_name: Callable[[str], bool] = lambda _: False) -> str:
+    """A text in which whatever may be a key of eight octets or more is replaced by its size.
+
+    `is_name` is asked for words with such digits in them, and for folders up to there: names of files stay.
+    """
+
+    def said(found: re.Match[str]) -> str:
+        start = max(text.rfind(each, 0, found.start()) for each in _APART) + 1
+        end = found.end()
+        while end < len(text) and text[end] not in _APART + "/":
+            end += 1
+        word = text[start:end]
+        if is_name(word) or is_name(word.partition(":")[0]):
+            return found[0]
+        return _size(found[0])
+
+    return _RUN.sub(said, text)
 
 
-def _size(found: re.Match[str]) -> str:
-    run = found[0]
-    if run.isdecimal() and len(run) < _DECIMAL:
-        return run
+def _size(run: str) -> str:
     digits = _PLACES.sub("", run)
+    if digits.isdecimal() and len(digits) < _DECIMAL:
+        return run
     if re.fullmatch(r"[0-9A-Fa-f]+", digits):
         return f"({len(digits)} hexadecimal digits, not shown)"
     return f"({len(run)} characters, not shown)"

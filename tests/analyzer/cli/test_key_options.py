@@ -236,3 +236,40 @@ def test_the_help_warns_of_the_command_line() -> None:
     for command in ("analyze", "decrypt"):
         told = " ".join(mrfscope(command, "--help").stdout.split())
         assert "Others on this machine can read command lines: prefer --psk-file." in told
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (KEY,),
+        ("explain", KEY),
+        ("analyze", KEY),
+        ("analyze", CAPTURE, "--node", f"{KEY}=MRFP"),
+        ("analyze", CAPTURE, "--node", f"192.0.2.1={KEY}"),
+        ("analyze", CAPTURE, "--select", KEY),
+        ("analyze", CAPTURE, "--severity", KEY),
+        ("analyze", CAPTURE, "--udp-port", KEY),
+        ("analyze", CAPTURE, "--profile", KEY),
+        ("analyze", CAPTURE, "--plugin", KEY),
+        ("analyze", CAPTURE, "--profile", "FILE"),
+        ("analyze", CAPTURE, "--config", "FILE"),
+    ],
+)
+def test_every_complaint_leaves_a_key_out(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """The digits of a key, and its octets in pairs; and a key as the name of a key in a TOML file."""
+    file = private(tmp_path / "f.toml", f"{KEY} = 1\n")
+    status = run([file if word == "FILE" else word for word in words])
+    captured = capsys.readouterr()
+    assert status in (2, 3)
+    assert KEY not in captured.err + captured.out
+    assert "(32 hexadecimal digits, not shown)" in captured.err
+
+
+def test_a_capture_named_like_a_key_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Files are often named by a digest of their content; which of them is meant must be told."""
+    path = tmp_path / f"{KEY}.pcap"
+    path.write_bytes(b"nothing of a capture")
+    assert run(["analyze", str(path)]) == 3
+    assert f"{path}: " in capsys.readouterr().err
