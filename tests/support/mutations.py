@@ -53,7 +53,7 @@ def mutated(subject: Subject, number: int) -> bytes:
         for at in chance.sample(range(len(packets)), chance.randint(1, len(packets))):
             time, data = packets[at]
             packets[at] = time, with_payload(data, chance)
-    return _pcap(packets)
+    return as_pcap(packets)
 
 
 def _damage(whole: bytes, chance: random.Random) -> bytes:
@@ -155,8 +155,8 @@ def _flipped(data: bytes, chance: random.Random) -> bytes:
     return bytes(octets)
 
 
-def _pcap(packets: Packets) -> bytes:
-    """A nanosecond pcap file whose times may be out of any order."""
+def as_pcap(packets: Packets) -> bytes:
+    """A nanosecond pcap file; times may be out of any order."""
     parts = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 1)]
     for time, data in packets:
         seconds = time // 1_000_000_000 & 0xFFFFFFFF
