@@ -5,30 +5,35 @@ from __future__ import annotations
 import heapq
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 from replay.events import SetTimer, Wish
 
+N = TypeVar("N", bound=Hashable)
+Named = tuple[str, Any]
+"What kind of thing is due, and which."
+
 
 @dataclass(slots=True)
-class Agenda:
+class Agenda(Generic[N]):
     """Deadlines by name. Putting and dropping are cheap; the edge is asked only when the earliest moves forward.
 
     A timer that was set for a deadline since dropped goes off for nothing, and is then set anew.
     """
 
     timer: str
-    _deadlines: dict[Hashable, float] = field(default_factory=dict)
-    _heap: list[tuple[float, int, Hashable]] = field(default_factory=list)
+    _deadlines: dict[N, float] = field(default_factory=dict)
+    _heap: list[tuple[float, int, N]] = field(default_factory=list)
     _count: int = 0
     _set_for: float | None = None
 
     def __len__(self) -> int:
         return len(self._deadlines)
 
-    def __contains__(self, name: Hashable) -> bool:
+    def __contains__(self, name: N) -> bool:
         return name in self._deadlines
 
-    def put(self, name: Hashable, at: float) -> None:
+    def put(self, name: N, at: float) -> None:
         """Have `name` due at this time; an earlier entry of that name is replaced."""
         self._deadlines[name] = at
         self._count += 1
@@ -36,13 +41,13 @@ class Agenda:
         if len(self._heap) > 64 + 4 * len(self._deadlines):
             self._sweep()
 
-    def drop(self, name: Hashable) -> None:
+    def drop(self, name: N) -> None:
         """Forget `name`, if it is there."""
         self._deadlines.pop(name, None)
 
-    def take_due(self, now: float) -> list[Hashable]:
+    def take_due(self, now: float) -> list[N]:
         """Take out all that is due, earliest first."""
-        due: list[Hashable] = []
+        due: list[N] = []
         heap = self._heap
         while heap and heap[0][0] <= now:
             at, _, name = heapq.heappop(heap)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from replay.agenda import Agenda
+from replay.agenda import Agenda, Named
 from replay.events import Accepted, Close, Congested, Event, Note, Pause, Relieved, Resume, Wish
 
 
@@ -43,7 +43,7 @@ class Visitors:
 
     def __init__(self, timer: str, place: str, bounds: Hospitality) -> None:
         """`timer` is its own among those of the core; `place` names the place in notes."""
-        self._agenda = Agenda(timer)
+        self._agenda: Agenda[Named] = Agenda(timer)
         self._place = place
         self._bounds = bounds
         self._all: dict[int, _Visitor] = {}
@@ -132,7 +132,6 @@ class Visitors:
     def tick(self, now: float) -> None:
         """Its timer ran out."""
         for name in self._agenda.take_due(now):
-            assert isinstance(name, tuple)
             kind, connection = name
             if kind == "crowd":
                 self._disperse(now)

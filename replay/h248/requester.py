@@ -8,7 +8,7 @@ from itertools import repeat
 from typing import Any
 
 from dissectors.h248 import TransactionReply
-from replay.agenda import Agenda
+from replay.agenda import Agenda, Named
 from replay.events import Wish
 from replay.h248.outcome import Answered, GaveUp
 from replay.h248.route import Route, TcpRoute, UdpRoute
@@ -30,7 +30,7 @@ class _Open:
 class Requester:
     """The requests of one node that wait for a reply."""
 
-    def __init__(self, timers: Timers, agenda: Agenda, max_open: int) -> None:
+    def __init__(self, timers: Timers, agenda: Agenda[Named], max_open: int) -> None:
         self._timers = timers
         self._agenda = agenda
         self._max_open = max_open

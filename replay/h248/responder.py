@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from dissectors.h248 import ContextAction, ErrorDescriptor, TransactionPending, TransactionReply
 from dissectors.h248.model import Transaction
-from replay.agenda import Agenda
+from replay.agenda import Agenda, Named
 from replay.events import Note, Wish
 from replay.h248.kept_replies import KeptReplies, Key
 from replay.h248.outcome import Asked
@@ -49,7 +49,7 @@ class Responder:
 
     encode: Encode
     timers: Timers
-    agenda: Agenda
+    agenda: Agenda[Named]
     kept: KeptReplies
     _running: dict[Key, _Running] = field(default_factory=dict)
     _unacknowledged: dict[Key, _Unacknowledged] = field(default_factory=dict)

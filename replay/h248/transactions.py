@@ -26,7 +26,7 @@ from dissectors.h248 import (
     encode_h248,
 )
 from dissectors.h248.model import Transaction
-from replay.agenda import Agenda
+from replay.agenda import Agenda, Named
 from replay.events import Datagram, Ended, Endpoint, Event, Expired, Note, Received, Wish
 from replay.h248.kept_replies import KeptReplies
 from replay.h248.outcome import Asked, GaveUp, Outcome
@@ -65,7 +65,7 @@ class Transactions:
         "`text` or `binary`, of requests; a reply has that of its request."
         self._next_id = first_id
         timers = timers or Timers()
-        self._agenda = Agenda(f"{name} h248")
+        self._agenda: Agenda[Named] = Agenda(f"{name} h248")
         self._requester = Requester(timers, self._agenda, max_open)
         self._responder = Responder(self._encode, timers, self._agenda, KeptReplies(timers.keep_reply))
         self._streams: dict[int, tuple[TpktStream, TcpRoute]] = {}
@@ -198,7 +198,6 @@ class Transactions:
 
     def _expire(self, now: float, outcomes: list[Outcome], wishes: list[Wish]) -> None:
         for name in self._agenda.take_due(now):
-            assert isinstance(name, tuple)
             kind, which = name
             if kind == "request":
                 done = self._requester.expire(which, now)

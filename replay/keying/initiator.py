@@ -96,7 +96,8 @@ class Initiator:
 
     def take_ticket(self, octets: bytes) -> None:
         """REQUEST_RESP of the KMS. Raises KeyingRefused."""
-        assert self._request is not None
+        if self._request is None:
+            raise KeyingRefused("no ticket was asked for")
         try:
             response = decode_mikey(octets)
             ticket = response.ticket
@@ -118,7 +119,8 @@ class Initiator:
 
     def spoil_ticket(self) -> None:
         """A ticket whose MAC does not fit: refused by whoever opens it."""
-        assert self._ticket is not None
+        if self._ticket is None:
+            return
         data = self._ticket.ticket_data
         self._ticket = replace(self._ticket, ticket_data=data[:-1] + bytes([data[-1] ^ 1]))
 
@@ -163,7 +165,8 @@ class Initiator:
 
         `named` is another initiator to name; it and the further arguments break what the flow asks for.
         """
-        assert self._ticket is not None
+        if self._ticket is None:
+            raise KeyingRefused("there is no ticket")
         protocol = self.party.prot_type if prot_type is None else prot_type
         sessions = [
             GenericCs(cs_id=number, prot_type=protocol, spi=self._spi) for number in range(1, crypto_sessions + 1)
@@ -190,7 +193,8 @@ class Initiator:
 
         TS 23.333 clauses 6.2.19.2.1 step 10 and 6.2.19.2.2 steps 9 to 11; `unchecked` leaves the checks out.
         """
-        assert self._init is not None
+        if self._init is None:
+            raise KeyingRefused("no TRANSFER_INIT was sent")
         try:
             response = decode_mikey(octets)
         except DecodeError:

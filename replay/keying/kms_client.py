@@ -71,7 +71,7 @@ class KmsClient:
         self._name = name
         self._host = host
         self._timeout = timeout
-        self._agenda = Agenda(f"{name} kms")
+        self._agenda: Agenda[int] = Agenda(f"{name} kms")
         self._wishes: list[Wish] = []
         self._open: dict[int, _Question] = {}
 

@@ -138,7 +138,8 @@ class Responder:
 
     def take_resolution(self, octets: bytes) -> None:
         """RESOLVE_RESP of the KMS. Raises KeyingRefused."""
-        assert self._request is not None
+        if self._request is None:
+            raise KeyingRefused("no ticket was to be resolved")
         try:
             response = decode_mikey(octets)
             if response.data_type == DataType.ERROR:

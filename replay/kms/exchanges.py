@@ -191,15 +191,15 @@ def _resolve(
         break
     else:
         return _refused(request, ErrorNo.INVALID_TICKET, timestamp, "no ticket key fits")
-    assert source.mpk_i is not None
+    if source.mpk_i is None:
+        return _refused(request, ErrorNo.INVALID_TICKET, timestamp, "the ticket has no MPK")
     if "MRFP-TLS-2" in config.faults:
         draw = not_by_chance
     rand_kms = draw(KEY_OCTETS) if ticket.flags.i else None
     identity = user.identity.encode()
     keys = [_key(KeyDataType.MPK, source.mpk_i, MPK_SPI)]
     tgks = list(source.keys)
-    if rand_kms is not None:
-        assert source.mpk_r is not None
+    if rand_kms is not None and source.mpk_r is not None:
         forked = fork_key(ticket.flags.prf, MPKR_FORK, source.mpk_r, identity, rand_kms)
         keys.append(_key(KeyDataType.MPK, forked, MPK_SPI))
         tgks = [_forked(each, ticket, identity, rand_kms) for each in tgks]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from dissectors.h248.model import ObservedEvent
 from dissectors.sip import SipMessage
+from replay.agenda import Named
 from replay.events import Accepted, Close, Connected, Event, Expired, Note, Wish
 from replay.keying import Chance, KmsAnswered, KmsOutcome
 from replay.mrfc.conference import Conference
@@ -19,7 +20,7 @@ from replay.mrfc.in_dialog import InDialog
 from replay.mrfc.leg import Cause, Leg, State
 from replay.mrfc.subscriptions import Subscriptions
 from replay.mrfc.termination import read_termination
-from replay.sip import RequestIn, ResponseIn, SipEvent, TransactionFailed
+from replay.sip import RequestIn, ResponseIn, ServerKey, SipEvent, TransactionFailed
 
 SUPPORTED: frozenset[str] = frozenset()
 "Option tags (RFC 3261 section 19.2) that a request may require."
@@ -119,7 +120,7 @@ class Mrfc:
                 self.dial_in.acknowledged(leg, now)
             return
         if message.method == "CANCEL":
-            self._cancel(event, now)
+            self._cancel(key, now)
             return
         unsupported = [tag for tag in message.header_list("Require") if tag.lower() not in SUPPORTED]
         if unsupported:
@@ -127,17 +128,16 @@ class Mrfc:
             self.focus.respond(key, Cause(420, "Bad Extension"), now, headers=headers)
             return
         if message.to_tag:
-            self._inside(event, now)
+            self._inside(key, event, now)
             return
-        self._outside(event, now)
+        self._outside(key, event, now)
 
-    def _outside(self, event: RequestIn, now: float) -> None:
+    def _outside(self, key: ServerKey, event: RequestIn, now: float) -> None:
         """A request that begins something."""
-        message, key, focus = event.message, event.key, self.focus
-        assert key is not None
+        message, focus = event.message, self.focus
         conference = focus.conference_of(message.request_uri)
         if message.method == "OPTIONS":
-            self._options(event, conference, now)
+            self._options(key, message, conference, now)
         elif message.method not in ("INVITE", "SUBSCRIBE", "REFER"):
             known = message.method in ("BYE", "UPDATE", "PRACK", "NOTIFY", "INFO", "MESSAGE", "PUBLISH", "REGISTER")
             if message.method in ("BYE", "UPDATE", "NOTIFY"):
@@ -156,22 +156,19 @@ class Mrfc:
         else:
             self.subscriptions.refer(key, message, event.hop, conference, None, now)
 
-    def _options(self, event: RequestIn, conference: Conference | None, now: float) -> None:
+    def _options(self, key: ServerKey, message: SipMessage, conference: Conference | None, now: float) -> None:
         """What we can (RFC 3261 section 11); the state of our INVITE side does not matter."""
-        key = event.key
-        assert key is not None
         headers = [("Allow", ALLOW), ("Accept", "application/sdp"), ("Allow-Events", "conference")]
         if conference is not None:
             headers.append(self.focus.contact(conference))
-        elif "@" in event.message.request_uri:
+        elif "@" in message.request_uri:
             self.focus.respond(key, Cause(404, "Not Found"), now)
             return
         self.focus.sip.layer.respond(key, 200, "OK", now, tag=self.focus.tag(), headers=headers)
 
-    def _inside(self, event: RequestIn, now: float) -> None:
+    def _inside(self, key: ServerKey, event: RequestIn, now: float) -> None:
         """A request inside a dialog."""
-        message, key, focus = event.message, event.key, self.focus
-        assert key is not None
+        message, focus = event.message, self.focus
         leg = self._leg_of(message)
         if leg is None or leg.dialog is None:
             if message.method != "SUBSCRIBE" or not self.subscriptions.refresh(key, message, now):
@@ -187,17 +184,16 @@ class Mrfc:
         elif message.method == "REFER":
             self.subscriptions.refer(key, message, event.hop, leg.conference, leg, now)
         elif message.method == "OPTIONS":
-            self._options(event, leg.conference, now)
+            self._options(key, message, leg.conference, now)
         else:
             focus.respond(key, Cause(405, "Method Not Allowed"), now, headers=[("Allow", ALLOW)])
 
     def _leg_of(self, message: SipMessage) -> Leg | None:
         return self.focus.by_dialog.get((message.call_id, message.to_tag))
 
-    def _cancel(self, event: RequestIn, now: float) -> None:
+    def _cancel(self, key: ServerKey, now: float) -> None:
         """CANCEL has the branch of the INVITE that it is for (RFC 3261 section 9.2)."""
-        key, focus = event.key, self.focus
-        assert key is not None
+        focus = self.focus
         invite = (key[0], key[1], "INVITE")
         leg = next((leg for leg in focus.legs.values() if leg.invite_key == invite and not leg.dialled_out), None)
         if leg is None:
@@ -323,8 +319,7 @@ class Mrfc:
                 self.focus.end(leg, Cause(503, "Service Unavailable", f"MRFP lost: {why}", retry_after=10), now)
             self.focus.drop_empty(conference)
 
-    def _due(self, name: object, now: float) -> None:
-        assert isinstance(name, tuple)
+    def _due(self, name: Named, now: float) -> None:
         kind, which = name
         if kind == "subscription":
             self.subscriptions.expired(which, now)

@@ -221,7 +221,8 @@ class DialOut:
             return  # another branch of a forked INVITE; without proxies there is none
         first = leg.dialog is None
         if leg.dialog is None:
-            assert leg.invite is not None
+            if leg.invite is None:
+                return
             leg.dialog = Dialog.as_caller(leg.invite, response)
             leg.hop = hop
             leg.is_proven = True
@@ -245,7 +246,8 @@ class DialOut:
 
     def _acknowledge(self, leg: Leg) -> None:
         dialog = leg.dialog
-        assert dialog is not None
+        if dialog is None:
+            return
         found = self.focus.door.next_hop(dialog, leg.hop)
         if found is not None:
             self.focus.sip.send(lambda via: dialog.request("ACK", via, cseq=1), found[0], hop=leg.hop)
@@ -285,7 +287,8 @@ class DialOut:
 
     def _tek(self, leg: Leg, media: MsrpMedia) -> bytes:
         keying, faults = leg.keying, self.focus.config.faults
-        assert isinstance(keying, Initiator)
+        if not isinstance(keying, Initiator):
+            raise KeyingRefused("no keys were offered")
         if faults & {"DOUT-5", "DOUT-8"}:
             return unagreed(leg.uri)
         if not media.key_mgmt:
@@ -307,10 +310,10 @@ class DialOut:
     def cancel_timeout(self, leg: Leg, now: float) -> None:
         """Not even CANCEL brought a final response (RFC 3261 section 9.1)."""
         if leg.state is State.INVITING:
-            assert leg.invite_key is not None
-            assert len(leg.invite_key) == 2
-            self.focus.sip.layer.abandon(leg.invite_key)
-            self.focus.by_invite.pop(leg.invite_key, None)
+            key = leg.invite_key
+            if key is not None and len(key) == 2:
+                self.focus.sip.layer.abandon(key)
+                self.focus.by_invite.pop(key, None)
             self.failed(leg, Cause(408, "Request Timeout", "no final response came"), now)
 
     def failed(self, leg: Leg, cause: Cause, now: float) -> None:

@@ -9,7 +9,7 @@ from itertools import count
 from dissectors.h248 import CHOOSE_CONTEXT
 from dissectors.sdp import Origin
 from dissectors.sip import SipMessage
-from replay.agenda import Agenda
+from replay.agenda import Agenda, Named
 from replay.events import Note, Wish
 from replay.keying import Chance, KmsClient, Replays
 from replay.mrfc.conference import Conference
@@ -17,7 +17,7 @@ from replay.mrfc.config import MrfcConfig
 from replay.mrfc.gateway import Gateway
 from replay.mrfc.leg import Cause, Leg, State
 from replay.mrfc.resources import Wanted, add_command, filter_command, subtract_command
-from replay.sip import ClientKey, Directory, Doorkeeper, SipAgent, SipLayer, bare_uri
+from replay.sip import ClientKey, Directory, Doorkeeper, ServerKey, SipAgent, SipLayer, bare_uri
 from replay.sip.dialog import Headers, make_cancel
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, SUBSCRIBE, REFER"
@@ -56,7 +56,7 @@ class Focus:
                 timeout=config.kms_timeout,
             )
         self.replays = Replays(2 * config.party.clock_skew)
-        self.agenda = Agenda(f"{config.name} legs")
+        self.agenda: Agenda[Named] = Agenda(f"{config.name} legs")
         self.conferences: dict[str, Conference] = {}
         "By URI without parameters, in lower case."
         self.legs: dict[int, Leg] = {}
@@ -195,10 +195,11 @@ class Focus:
 
     def refuse(self, leg: Leg, cause: Cause, now: float) -> None:
         """A final response to the INVITE of somebody who dials in."""
-        assert leg.invite_key is not None
-        self.respond(leg.invite_key, cause, now, tag=leg.tag)
+        key = leg.invite_key
+        if key is not None and len(key) == 3:
+            self.respond(key, cause, now, tag=leg.tag)
 
-    def respond(self, key: tuple[str, ...], cause: Cause, now: float, *, tag: str = "", headers: Headers = ()) -> None:
+    def respond(self, key: ServerKey, cause: Cause, now: float, *, tag: str = "", headers: Headers = ()) -> None:
         """A response that refuses a request."""
         made = list(headers)
         if cause.warning:
@@ -207,13 +208,12 @@ class Focus:
             made.append(("Reason", cause.reason))
         if cause.retry_after:
             made.append(("Retry-After", str(cause.retry_after)))
-        assert len(key) == 3
         self.sip.layer.respond(key, cause.status, cause.phrase, now, tag=tag or self.tag(), headers=made)
 
     def cancel(self, leg: Leg, now: float) -> None:
         """CANCEL our INVITE (RFC 3261 section 9.1); its final response ends the leg."""
-        assert leg.invite is not None
-        assert leg.hop is not None
+        if leg.invite is None or leg.hop is None:
+            return  # nothing was sent
         self.sip.layer.request(make_cancel(leg.invite), leg.hop, now)
         self.agenda.put(("cancel", leg.number), now + 64 * self.config.t1)
 

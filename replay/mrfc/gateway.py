@@ -100,7 +100,7 @@ class Gateway:
             first_id=1 + int.from_bytes(chance(3), "big"),
         )
         self._transactions.serve(config.h248)
-        self._agenda = Agenda(f"{config.name} audit")
+        self._agenda: Agenda[str] = Agenda(f"{config.name} audit")
         self._visitors = Visitors(f"{config.name} h248 visitors", "h248", Hospitality(strangers=16, visitors=64))
         self._wishes: list[Wish] = []
         self._news: list[GatewayNews] = []

@@ -39,8 +39,7 @@ class InDialog:
         if not focus.door.contact_fits(message, hop):
             focus.respond(key, MISPLACED, now)
             return
-        if target_of(message):
-            assert leg.dialog is not None
+        if target_of(message) and leg.dialog is not None:
             leg.dialog.remote_target = target_of(message)
         if message.sdp() is None:
             if message.method == "UPDATE":

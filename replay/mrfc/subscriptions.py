@@ -208,8 +208,8 @@ class Subscriptions:
             if target[0][0] != focus.sip.address_of(hop):
                 focus.sip.layer.ledger.heard(target[0][0], len(request.data))  # whoever asks pays
         tag = "" if leg is not None else focus.tag()
-        dialog = leg.dialog if leg is not None else Dialog.as_callee(request, tag)
-        assert dialog is not None
+        known = leg.dialog if leg is not None else None
+        dialog = known if known is not None else Dialog.as_callee(request, tag)
         event = "refer" if leg is None else f"refer;id={request.cseq}"
         subscription = Subscription(next(self._numbers), dialog, hop, event, now + 60, conference)
         subscription.is_proven = leg is not None or focus.sip.layer.is_proven(key)

@@ -109,7 +109,6 @@ class Mrfp:
             return node.take_wishes()
         if isinstance(event, Expired) and event.timer == node.agenda.timer:
             for name in node.agenda.take_due(now):
-                assert isinstance(name, tuple)
                 self._expire(*name)
         elif isinstance(event, Connected) and self._registration.owns(event.connection):
             self._registration.connected()

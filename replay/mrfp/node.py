@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from replay.agenda import Agenda
+from replay.agenda import Agenda, Named
 from replay.events import Note, Send, Wish
 from replay.mrfp.config import MrfpConfig
 
@@ -21,7 +21,7 @@ class Node:
         self.now = 0.0
         self.wishes: list[Wish] = []
         "What the event at hand gives; parts append to it."
-        self.agenda = Agenda(f"{config.name} media")
+        self.agenda: Agenda[Named] = Agenda(f"{config.name} media")
         self.octets: dict[int, list[bytes]] = {}
         "What the event at hand sends on each connection; it goes out in one piece, before what else is wished for."
         self.queued = 0

@@ -98,7 +98,8 @@ class _Parser:
         at = 0
         while at < len(text):
             match = _TOKEN.match(text, at)
-            assert match is not None
+            if match is None:
+                raise Refusal(700, f"syntax error at character {at}")
             kind = next((name for name, group in zip("swn!", match.groups(), strict=True) if group is not None), "")
             if kind:
                 token = match[match.lastindex or 0]

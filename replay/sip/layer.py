@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from dissectors.errors import DecodeError
 from dissectors.sip import SipMessage, SipStream, Via, decode_sip, parse_via
-from replay.agenda import Agenda
+from replay.agenda import Agenda, Named
 from replay.events import Endpoint, Note, Send, SendDatagram, Wish
 from replay.sip.dialog import Headers, response_to
 from replay.sip.ledger import Ledger
@@ -86,7 +86,7 @@ class SipLayer:
         "Messages that were of no use, by reason."
         self._t1 = t1
         self._draw = branch
-        self._agenda = Agenda(timer)
+        self._agenda: Agenda[Named] = Agenda(timer)
         self._wishes: list[Wish] = []
         self._clients: dict[ClientKey, tuple[ClientTransaction, Hop]] = {}
         self._servers: dict[ServerKey, tuple[ServerTransaction, Hop, str]] = {}
@@ -164,7 +164,6 @@ class SipLayer:
         """Its timer ran out."""
         events: list[SipEvent] = []
         for name in self._agenda.take_due(now):
-            assert isinstance(name, tuple)
             side, key = name
             known = self._clients.get(key) if side == "client" else self._servers.get(key)
             if known is not None:
@@ -281,11 +280,11 @@ class SipLayer:
     ) -> None:
         """Answer a request that came in; nothing happens when its transaction is over."""
         known = self._servers.get(key)
-        if known is None or known[0].request is None:
+        request = known[0].request if known is not None else None
+        if known is None or request is None:
             return
         server, _, via = known
-        assert server.request is not None
-        message = response_to(server.request, status, reason, via=via, tag=tag, headers=headers, body=body)
+        message = response_to(request, status, reason, via=via, tag=tag, headers=headers, body=body)
         server.respond(message, now)
         if server.status >= (300 if server.is_invite else 200):
             # The response is all that a repetition needs, and the ACK to a refusal has the branch of the INVITE.

@@ -83,7 +83,8 @@ class ClientTransaction(Transaction):
 
     def start(self, now: float) -> None:
         """Send the request for the first time."""
-        assert self.request is not None
+        if self.request is None:
+            return
         self.state = State.CALLING if self.is_invite else State.TRYING
         self.send.append(self.request.data)
         self.interval = self.t1
@@ -125,8 +126,7 @@ class ClientTransaction(Transaction):
     def tick(self, now: float) -> None:
         """Do what is due."""
         for name in self.expired(now):
-            if name in ("A", "E"):
-                assert self.request is not None
+            if name in ("A", "E") and self.request is not None:
                 self.send.append(self.request.data)
                 doubled = self.interval * 2
                 slow = self.state is State.PROCEEDING and not self.is_invite
@@ -214,9 +214,8 @@ class ServerTransaction(Transaction):
                 self.end()
 
 
-def make_ack(invite: SipMessage | None, response: SipMessage) -> SipMessage:
+def make_ack(invite: SipMessage, response: SipMessage) -> SipMessage:
     """The ACK to a final response of 300 or more: part of the INVITE's transaction (RFC 3261 section 17.1.1.3)."""
-    assert invite is not None
     headers = [("Via", invite.header_list("Via")[0])]
     headers += [("Route", value) for value in invite.header_all("Route")]
     headers += [

@@ -92,8 +92,7 @@ class Answering:
     def kms(self, call: Call, outcome: KmsOutcome, now: float) -> None:
         """The KMS resolved the ticket, or did not."""
         responder = call.keying
-        assert isinstance(responder, Responder)
-        if call.state is not CallState.KEYING:
+        if call.state is not CallState.KEYING or not isinstance(responder, Responder):
             return
         if not isinstance(outcome, KmsAnswered):
             self.ways.replays.forget(call.transfer_init)
@@ -162,9 +161,8 @@ class Answering:
             ("Content-Type", "application/sdp"),
         ]
         key = call.invite_key
-        assert key is not None
-        assert len(key) == 3
-        ways.sip.layer.respond(key, 200, "OK", now, tag=call.tag, headers=headers, body=call.answer)
+        if key is not None and len(key) == 3:
+            ways.sip.layer.respond(key, 200, "OK", now, tag=call.tag, headers=headers, body=call.answer)
 
     def _transfer_resp(self, call: Call, now: float) -> str:
         """TRANSFER_RESP for the answer; the key is known then."""
@@ -204,7 +202,6 @@ class Answering:
     def refuse(self, call: Call, status: int, phrase: str, now: float, headers: Headers = ()) -> None:
         """A final response other than 2xx."""
         key = call.invite_key
-        assert key is not None
-        assert len(key) == 3
-        self.ways.sip.layer.respond(key, status, phrase, now, tag=call.tag, headers=headers)
+        if key is not None and len(key) == 3:
+            self.ways.sip.layer.respond(key, status, phrase, now, tag=call.tag, headers=headers)
         call.state = CallState.OVER

@@ -69,7 +69,8 @@ class Calling:
 
     def kms(self, call: Call, outcome: KmsOutcome, now: float) -> None:
         """The KMS gave a ticket, or did not."""
-        assert isinstance(call.keying, Initiator)
+        if not isinstance(call.keying, Initiator):
+            return
         if not isinstance(outcome, KmsAnswered):
             self._refused(call, f"KMS: {outcome.why}")
             return
@@ -153,7 +154,8 @@ class Calling:
             return
         first = call.dialog is None
         if call.dialog is None:
-            assert call.invite is not None
+            if call.invite is None:
+                return
             call.dialog = Dialog.as_caller(call.invite, response)
         if Behaviour.NEVER_ACKNOWLEDGES not in self.ways.config.behaviours:
             self._acknowledge(call)
@@ -164,7 +166,8 @@ class Calling:
         """Answer a challenge, once; another one after that says that the password is wrong, unless it is stale."""
         config = self.ways.config
         challenge = response.header("WWW-Authenticate") or ""
-        assert call.invite is not None
+        if call.invite is None:
+            return False
         again = call.invite.header("Authorization") is not None and "stale=true" not in challenge.lower()
         if not config.username or again or call.state is not CallState.CALLING or call.invite.cseq > MOST_TRIES:
             return False
@@ -177,7 +180,8 @@ class Calling:
 
     def _acknowledge(self, call: Call) -> None:
         dialog, ways = call.dialog, self.ways
-        assert dialog is not None
+        if dialog is None:
+            return
         cseq = call.invite.cseq if call.invite is not None else 1
         found = ways.door.next_hop(dialog, call.hop)
         if found is not None:

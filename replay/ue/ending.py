@@ -42,7 +42,8 @@ class Ending:
 
     def connection_gone(self, call: Call, event: ConnectFailed | SecureFailed | Ended, now: float) -> None:
         """The MSRP connection ended, or could not be set up: the session with it (RFC 4975 section 5.4)."""
-        assert call.connection is not None
+        if call.connection is None:
+            return
         why = event.why if not isinstance(event, Ended) else "reset" if event.reset else "closed"
         call.connection.gone(why)
         if call.state is not CallState.TALKING:
@@ -69,9 +70,7 @@ class Ending:
 
     def _cancel(self, call: Call, why: str, now: float) -> None:
         """CANCEL our INVITE, once; its final response ends the call (RFC 3261 section 9.1)."""
-        assert call.invite is not None
-        assert call.hop is not None
-        if not call.ended_by:
+        if not call.ended_by and call.invite is not None and call.hop is not None:
             call.ended_by = why
             self.ways.sip.layer.request(make_cancel(call.invite), call.hop, now)
 

@@ -17,7 +17,7 @@ class Runner:
     """Where a UE is in its script."""
 
     script: tuple[Step, ...]
-    agenda: Agenda
+    agenda: Agenda[str]
     _next: int = 0
     _due: float | None = None
     "When the next step is to be done, once what it needs is there."

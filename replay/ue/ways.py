@@ -28,7 +28,7 @@ class Ways:
     sip: SipAgent
     door: Doorkeeper
     kms: KmsClient | None
-    agenda: Agenda
+    agenda: Agenda[str]
     next_connection: Callable[[], int]
     replays: Replays
     "Of TRANSFER_INIT messages that we answered."
@@ -135,8 +135,8 @@ class Ways:
         """The key of a call is known."""
         if Behaviour.WRONG_KEY in self.config.behaviours:
             psk = psk[::-1]
-        assert call.connection is not None
-        call.connection.take_key(psk, identity)
+        if call.connection is not None:
+            call.connection.take_key(psk, identity)
 
     # ------------------------------------------------------------------ SIP
 
