@@ -50,7 +50,7 @@ def coverage_lines(coverage: Coverage, paint: Paint, *, everything: bool = False
     unused = sum(coverage.ignored.values())
     yield _row("packets", f"{coverage.packets} read, {coverage.used} used, {unused} not used")
     messages = ", ".join(
-        f"{coverage.messages[name]} {'SDP' if name == 'sdp' else protocol_name(name)}"
+        f"{coverage.messages[name]} {'SDP' if name == 'sdp' else printable(protocol_name(name))}"
         for name in (*MAIN_PROTOCOLS, *sorted(set(coverage.messages) - set(MAIN_PROTOCOLS)))
         if coverage.messages.get(name)
     )
@@ -90,7 +90,7 @@ def coverage_lines(coverage: Coverage, paint: Paint, *, everything: bool = False
         paint,
     )
     if coverage.unlinked:
-        counts = ", ".join(f"{count} {protocol_name(name)}" for name, count in ranked(coverage.unlinked))
+        counts = ", ".join(f"{count} {printable(protocol_name(name))}" for name, count in ranked(coverage.unlinked))
         yield _row("unlinked", f"{counts} in no session")
         yield from _items(coverage.unlinked_list, sum(coverage.unlinked.values()), printable, limit)
     yield from _table("notes", ranked(coverage.notes))

@@ -9,6 +9,7 @@ import time
 from datetime import UTC, datetime
 from typing import TextIO
 
+from analyzer.report.printable import printable, printable_json
 from replay.events import Note
 
 MOST = 100
@@ -55,13 +56,14 @@ class LabLog:
     def _write(self, level: str, function: str, what: str, details: dict[str, str | int | float]) -> None:
         now = datetime.now(UTC)
         if self._as_json:
-            line = json.dumps(
+            said = json.dumps(
                 {"time": now.isoformat(timespec="milliseconds"), "level": level, "function": function, "what": what}
                 | ({"details": details} if details else {})
             )
+            line = printable_json(said.encode()).decode()
         else:
             told = "".join(f"  {name}={value}" for name, value in details.items())
-            line = f"{now:%H:%M:%S}.{now.microsecond // 1000:03}  {function:6}  {what}{told}"
+            line = printable(f"{now:%H:%M:%S}.{now.microsecond // 1000:03}  {function:6}  {what}{told}")
         print(line.encode("ascii", "backslashreplace").decode(), file=self._out, flush=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 
@@ -34,6 +35,20 @@ def test_of_very_many_notes_of_a_kind_the_number_is_written(monkeypatch: pytest.
         "kms     connection closed  number=1000",
     ]
     assert lines[103:] == ["kms     connection closed"] * 99 + ["kms     connection closed  not written=51"]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_strangers_say_is_one_line_that_no_terminal_acts_upon(as_json: bool) -> None:
+    said = "a\x1b[2J\r\nb\x7f\x9b\u202e\u2028\udcff"
+    out = io.StringIO()
+    LabLog(out=out, as_json=as_json).note("mrfc", Note("refused", {"why": said}))
+    (line,) = out.getvalue().splitlines()
+    assert line.isascii()
+    assert line.isprintable()
+    if as_json:
+        assert json.loads(line)["details"] == {"why": said}
+    else:
+        assert line[14:] == "mrfc    refused  why=a\\x1b[2J\\r\\nb\\x7f\\x9b\\u202e\\u2028\\xff"
 
 
 class Silent:
