@@ -147,7 +147,7 @@ class DialIn:
     def _reserve(self, leg: Leg, now: float) -> None:
         """Reserve And Configure IMS resources (flow steps 2 to 4, and 4 to 6)."""
         assert leg.remote is not None
-        if not self._may_be_connected_to(leg):
+        if not self._may_be_connected_to(leg, now):
             self.focus.end(leg, Cause(503, "Service Unavailable", "this address does not answer", retry_after=30), now)
             return
         wanted = Wanted(
@@ -163,13 +163,13 @@ class DialIn:
         )
         self.focus.reserve(leg, wanted, now)
 
-    def _may_be_connected_to(self, leg: Leg) -> bool:
+    def _may_be_connected_to(self, leg: Leg, now: float) -> bool:
         """The SYNs of the MRFP count as well, where nobody showed that the participant is there."""
         assert leg.remote is not None
         assert leg.hop is not None
         if leg.is_proven or answer_setup(leg.remote.setup) != "active":
             return True
-        return self.focus.sip.layer.ledger.spend(self.focus.sip.address_of(leg.hop), SYNS)
+        return self.focus.sip.layer.ledger.spend(self.focus.sip.address_of(leg.hop), SYNS, now)
 
     def reserved(self, leg: Leg, made: Termination, now: float) -> None:
         """The MRFP gave address, port and path: answer with them (flow steps 6 and 7, 9 and 10)."""

@@ -124,15 +124,15 @@ class Subscriptions:
     def _notify_state(self, subscription: Subscription, now: float, final: str = "") -> None:
         body = conference_info(subscription.conference)
         # The state may be left out at first (RFC 6665 section 4.2.1.2), and follows once the other side answers.
-        subscription.is_stale = not final and not self._has_room(subscription, len(body))
+        subscription.is_stale = not final and not self._has_room(subscription, len(body), now)
         self._notify(subscription, CONTENT_TYPE, b"" if subscription.is_stale else body, now, final)
 
-    def _has_room(self, subscription: Subscription, octets: int) -> bool:
+    def _has_room(self, subscription: Subscription, octets: int, now: float) -> bool:
         """May a NOTIFY with a body of so many octets go there?"""
         hop, sip = subscription.hop, self.focus.sip
         if subscription.is_proven or hop[0] == "tcp":
             return True
-        return sip.layer.ledger.credit(sip.address_of(hop)) >= NOTIFY_HEAD + octets
+        return sip.layer.ledger.credit(sip.address_of(hop), now) >= NOTIFY_HEAD + octets
 
     def _notify(self, subscription: Subscription, content_type: str, body: bytes, now: float, final: str = "") -> None:
         focus, dialog = self.focus, subscription.dialog
@@ -206,7 +206,7 @@ class Subscriptions:
                 focus.respond(key, FOREIGN, now)
                 return
             if target[0][0] != focus.sip.address_of(hop):
-                focus.sip.layer.ledger.heard(target[0][0], len(request.data))  # whoever asks pays
+                focus.sip.layer.ledger.heard(target[0][0], len(request.data), now)  # whoever asks pays
         tag = "" if leg is not None else focus.tag()
         known = leg.dialog if leg is not None else None
         dialog = known if known is not None else Dialog.as_callee(request, tag)

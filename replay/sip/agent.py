@@ -151,7 +151,7 @@ class SipAgent:
         if open_already is not None:
             return self.layer.request(message, ("tcp", open_already), now)
         number = next((number for number, each in self._opening.items() if each.peer == target), None)
-        if number is None and on_credit and not self.layer.ledger.spend(target[0], SYNS):
+        if number is None and on_credit and not self.layer.ledger.spend(target[0], SYNS, now):
             return self.layer.request(message, ("udp", target), now, on_credit=True)
         if number is None:
             number = self._next_connection()

@@ -98,6 +98,8 @@ class SipLayer:
         "Server transactions that are kept for repetitions alone, the oldest first."
         self._octets = 0
         "Of the requests of all server transactions."
+        self._now = 0.0
+        "When it was told something last."
         self.gate: Gate = lambda request, hop, now: False
         self.ledger = Ledger()
         "What may go over UDP to whom, of those who did not show that they are there."
@@ -162,6 +164,7 @@ class SipLayer:
 
     def tick(self, now: float) -> list[SipEvent]:
         """Its timer ran out."""
+        self._now = now
         events: list[SipEvent] = []
         for name in self._agenda.take_due(now):
             side, key = name
@@ -177,8 +180,9 @@ class SipLayer:
         if not _can_be_answered(message):
             self.faults["unanswerable"] += 1
             return []
+        self._now = now
         if isinstance(hop[1], tuple):
-            self.ledger.heard(hop[1][0], len(message.data))
+            self.ledger.heard(hop[1][0], len(message.data), now)
         if not message.is_request:
             return self._response(message, hop, now)
         via = _top_via(message)
@@ -259,6 +263,7 @@ class SipLayer:
 
         `on_credit`: nobody showed that the other side is there, and that it is sent this is not our own wish.
         """
+        self._now = now
         key = (message.branch, message.method)
         client = ClientTransaction(message.branch, message.method, hop[0] == "tcp", self._t1, request=message)
         client.on_credit = on_credit
@@ -279,6 +284,7 @@ class SipLayer:
         body: bytes = b"",
     ) -> None:
         """Answer a request that came in; nothing happens when its transaction is over."""
+        self._now = now
         known = self._servers.get(key)
         request = known[0].request if known is not None else None
         if known is None or request is None:
@@ -316,7 +322,7 @@ class SipLayer:
     def _send_on_credit(self, hop: Hop, data: bytes) -> None:
         """Send it, unless too much went to this address already; over TCP it showed that it is there."""
         target = hop[1]
-        if isinstance(target, int) or self.ledger.spend(target[0], len(data)):
+        if isinstance(target, int) or self.ledger.spend(target[0], len(data), self._now):
             self._send(hop, data)
             return
         self.faults["held back"] += 1

@@ -67,7 +67,7 @@ def test_every_step_is_ok(scenario: str, tmp_path: Path) -> None:
         assert {code for code, each in status.items() if each == "ok"} >= steps
         assert {each for code, each in status.items() if code not in steps} <= {"ok", "not applicable"}
     check_tshark(capture)
-    assert keys.stat().st_mode & 0o777 == 0o600
+    assert keys.stat().st_mode & 0o777 == capture.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("scenario", ["tcp-refused", "e2e-refused"])

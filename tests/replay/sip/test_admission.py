@@ -9,7 +9,7 @@ from sip_script import Script, invite
 
 from replay.events import Note
 from replay.sip import Admission, RequestIn
-from replay.sip.ledger import MAX_ADDRESSES, MOST, Ledger
+from replay.sip.ledger import LAPSE, MAX_ADDRESSES, MOST, Ledger
 
 LISTED = Admission(allowed=(ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")), known=frozenset({"203.0.113.5"}))
 
@@ -68,26 +68,36 @@ def test_which_addresses_may_be_named(source: str, target: str, fits: bool) -> N
 
 def test_three_times_what_came_and_not_one_octet_more() -> None:
     ledger = Ledger()
-    assert not ledger.spend("a", 1)
-    ledger.heard("a", 100)
-    assert ledger.spend("a", 299)
-    assert not ledger.spend("a", 2)
-    assert ledger.spend("a", 1)
-    assert not ledger.spend("a", 1)
-    assert not ledger.spend("b", 1)
+    assert not ledger.spend("a", 1, 0.0)
+    ledger.heard("a", 100, 0.0)
+    assert ledger.spend("a", 299, 1.0)
+    assert not ledger.spend("a", 2, 1.0)
+    assert ledger.spend("a", 1, 1.0)
+    assert not ledger.spend("a", 1, 1.0)
+    assert not ledger.spend("b", 1, 1.0)
     assert ledger.held_back == {"a": 3}
+
+
+def test_what_came_long_ago_pays_for_nothing() -> None:
+    """Else whoever forges an address would have what its owner saved."""
+    ledger = Ledger()
+    ledger.heard("a", 100, 0.0)
+    assert ledger.spend("a", 10, LAPSE)
+    assert not ledger.spend("a", 1, LAPSE + 0.1)
+    ledger.heard("a", 100, LAPSE + 0.1)
+    assert ledger.credit("a", LAPSE + 0.1) == 300
 
 
 def test_accounts_are_bounded() -> None:
     ledger = Ledger()
     for number in range(MAX_ADDRESSES + 500):
-        ledger.heard(f"10.0.{number >> 8}.{number & 0xFF}", 10)
+        ledger.heard(f"10.0.{number >> 8}.{number & 0xFF}", 10, 0.0)
     assert len(ledger) == MAX_ADDRESSES
-    assert (ledger.credit("10.0.0.0"), ledger.credit("10.0.1.244")) == (0, 30)
-    ledger.heard("10.0.1.244", MOST)
-    assert ledger.credit("10.0.1.244") == MOST
-    ledger.heard("new", 1)
-    assert (ledger.credit("10.0.1.244"), ledger.credit("10.0.1.245")) == (MOST, 0)
+    assert (ledger.credit("10.0.0.0", 0.0), ledger.credit("10.0.1.244", 0.0)) == (0, 30)
+    ledger.heard("10.0.1.244", MOST, 0.0)
+    assert ledger.credit("10.0.1.244", 0.0) == MOST
+    ledger.heard("new", 1, 0.0)
+    assert (ledger.credit("10.0.1.244", 0.0), ledger.credit("10.0.1.245", 0.0)) == (MOST, 0)
 
 
 # ---------------------------------------------------------------------- the transaction layer
