@@ -9,10 +9,12 @@ import os
 import socket
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from forged import Counted, forge, hosts, wait
 from lab_process import Watched, watched
+from oracles import shared_capture
 
 from dissectors.sip import SipMessage, decode_sip
 from tests.analyzer.cli.processes import COMMAND, needs_command
@@ -21,6 +23,7 @@ pytestmark = [needs_command, pytest.mark.skipif(os.geteuid() != 0, reason="a net
 
 SIP, MRFC_H248, MRFP_H248 = ("192.0.2.10", 5060), ("192.0.2.10", 2944), ("192.0.2.20", 2944)
 MEDIA, KMS, ALICE, LISTED = "203.0.113.5", "192.0.2.40", "198.51.100.7", "198.51.100.8"
+ATTACKS = Path(__file__).parents[4] / "shared" / "captures" / "attacks"
 STRANGER, VICTIM = "203.0.113.66", "203.0.113.99"
 LAB = ("192.0.2.10", "192.0.2.20", MEDIA, KMS)
 T1 = 0.05
@@ -203,12 +206,25 @@ def test_over_tcp_it_is_the_same(counted: Counted) -> None:
         assert connection.recv(65_536).startswith(b"SIP/2.0 401 Unauthorized\r\n")
 
 
-def test_h248_of_a_stranger(counted: Counted) -> None:
-    """ServiceChange and orders in the name of somebody else are not taken, and get no more than they cost."""
-    text = b"!/2 [203.0.113.99]:2944\nT=1{C=-{SC=ROOT{SV{MT=RS,RE=901}}}}"
-    order = b"!/2 [203.0.113.99]:2944\nT=2{C=${A=ip/1/mb/$,A=ip/1/mb/$}}"
-    octets = 0
-    for place in (MRFC_H248, MRFP_H248):
-        octets += sum(forge((VICTIM, 2944), place, each) for each in (text, order) for _ in range(10))
+H248 = [
+    b"!/2 [203.0.113.99]:2944\nT=1{C=-{SC=ROOT{SV{MT=RS,RE=901}}}}",
+    b"!/2 [203.0.113.99]:2944\nT=2{C=${A=ip/1/mb/$,A=ip/1/mb/$}}",
+    b"!/2 [203.0.113.99]:2944\nT=3{C=-{AV=ROOT{AT{}}}}",
+]
+
+
+def test_h248_in_the_name_of_somebody(counted: Counted) -> None:
+    """Not taken, and answered with no more than it cost (errors 402 and 504 of H.248.8)."""
+    octets = sum(forge((VICTIM, 2944), place, each) for place in (MRFC_H248, MRFP_H248) for each in H248 * 10)
     wait(2.0)
+    assert counted.to(VICTIM) <= 3 * octets
+
+
+@pytest.mark.parametrize("place", [MRFC_H248, MRFP_H248])
+@pytest.mark.parametrize("source", [VICTIM, SIP[0], MRFP_H248[0]])
+def test_one_datagram_that_hung_the_decoder(source: str, place: tuple[str, int], counted: Counted) -> None:
+    """52 octets of BER with a type that holds itself: in the name of a stranger, and of MRFC and MRFP."""
+    capture = shared_capture(ATTACKS / "h248-ber-hang-udp.pcap")
+    octets = forge((source, 2944), place, capture.read_bytes()[-52:])
+    wait(1.0)
     assert counted.to(VICTIM) <= 3 * octets

@@ -13,6 +13,7 @@ import pytest
 from lab_processes import PATIENCE, LabProcesses, metric
 
 from tests.analyzer.cli.processes import needs_command
+from tests.replay.lab.test_interactive import ROOM, Person
 
 pytestmark = needs_command
 
@@ -141,6 +142,34 @@ def test_kill_9_of_a_ue(tmp_path: Path) -> None:
         call_goes(lab, "alice")
         bob.signal(signal.SIGTERM)
         assert bob.ended() == (0, "ue: heard 1 messages, 0 of 0 requests of its own went well; left")
+
+
+def test_the_nickname_of_a_ue_that_was_killed_is_free(tmp_path: Path) -> None:
+    """At once (RFC 7701 section 7), long before its termination goes back; before, it was refused with 425."""
+    with LabProcesses(tmp_path) as lab:
+        lab.start("mrfc")
+        place = lab.place(20)
+        lab.start("mrfp", "--metrics", place)
+        common = ("--config", str(lab.config), "--at")
+        with Person(*common, lab.place(51), "--uri", "sip:ann@ims.example.net") as ann:
+            ann.sees(f"* you are in {ROOM}")
+            ann.type("/nick Ann\n")
+            ann.sees("* the nickname Ann is yours")
+            with Person(*common, lab.place(52), "--uri", "sip:bob@ims.example.net") as bob:
+                bob.sees(f"* you are in {ROOM}")
+                bob.type("/nick ann\n")
+                bob.sees("* the nickname ann was refused: 425")
+                ann.process.kill()
+                assert ann.process.wait(PATIENCE) == -signal.SIGKILL
+                until = time.monotonic() + PATIENCE
+                while metric(place, 'mrfscope_lab_connections{function="mrfp"}') != "1.0":
+                    assert time.monotonic() < until
+                    time.sleep(0.02)
+                assert metric(place, 'mrfscope_lab_in_use{function="mrfp",kind="terminations"}') == "2.0"
+                bob.type("/nick ann\n")
+                bob.sees("* the nickname ann is yours")
+                bob.type("/quit\n")
+                bob.process.wait(PATIENCE)
 
 
 # ------------------------------------------------------------------ the KMS
