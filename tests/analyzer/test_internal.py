@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from analyzer.model import Verdict
 from analyzer.opening import opener
 from analyzer.pipeline import Analysis, Options
 from analyzer.report import FORMATS, Report, Tally, junit_report
+from analyzer.report.two_processes import FORK_FROM, write_rendered
 from analyzer.streams import lane
 from analyzer.streams.tcp_reader import ConnectionReader
 from dissectors.sip import decode_sip
@@ -137,12 +139,16 @@ def test_the_sessions_beside_one_that_is_not_linked(monkeypatch: pytest.MonkeyPa
             assert found[key][member] == RIGHT[key][member], member
 
 
-@pytest.mark.parametrize("format_", [name for name in FORMATS if name != "text"])
+def blocks(text: str) -> dict[str, str]:
+    """What a text report says of each session."""
+    parts = re.split(r"^Session \d+  (s-[0-9a-f]+)", text.partition("\nCoverage\n")[0], flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.mark.parametrize("format_", [name for name in FORMATS if name != "csv-findings"])
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_what_cannot_be_written(format_: str, jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every format has the other sessions word for word, and of the bad one that it failed."""
-    if format_ == "csv-findings":
-        pytest.skip("only findings: nothing of them fails")
     right = analysed(format_)[0]
     break_writing(monkeypatch)
     text, tally = analysed(format_, jobs=jobs)
@@ -167,6 +173,14 @@ def test_what_cannot_be_written(format_: str, jobs: int, monkeypatch: pytest.Mon
             (row,) = (row for row in csv.reader(io.StringIO(text)) if row[0] == BAD)
             assert row[2:4] == ["incomplete", "ended"]
             assert not any(row[5:])
+        case "text":
+            assert blocks(text).keys() == blocks(right).keys() == RIGHT.keys()
+            assert all(blocks(text)[key] == blocks(right)[key] for key in RIGHT if key != BAD)
+            (row,) = (line for line in text.splitlines() if line.startswith("  ") and f"  {BAD}  " in line)
+            assert row.split()[2] == "incomplete"  # in the list, which stands before what could not be written
+            assert f"{BAD}  message  incomplete" in text
+            assert "INTERNAL" in text
+            assert "3 sessions: 1 incomplete, 2 ok; 1 error: INTERNAL" in text
         case "junit":
             cases = [
                 case
@@ -259,6 +273,25 @@ def test_tls_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     (session,) = (each for each in document["sessions"] if each["tls"])
     assert session["findings"][0]["message"].startswith("mrfscope failed while reading TLS of this session: KeyError")
     assert session["tls"]["outcome"] == "unsupported"
+
+
+@pytest.mark.parametrize("bad", [3, FORK_FROM - 3])
+def test_what_the_second_process_cannot_write(bad: int) -> None:
+    """Its half is done again in this process, which counts what fails."""
+    failed: list[int] = []
+
+    def render(number: int) -> bytes:
+        return fail() if number == bad else b"%d" % number
+
+    def rescue(number: int, error: Exception) -> bytes:
+        assert isinstance(error, KeyError)
+        failed.append(number)
+        return b"rescued"
+
+    out = io.BytesIO()
+    write_rendered(range(FORK_FROM), render, b",", out, rescue=rescue)
+    assert out.getvalue().split(b",") == [b"rescued" if each == bad else b"%d" % each for each in range(FORK_FROM)]
+    assert failed == [bad]
 
 
 def test_octets_that_a_decoder_fails_on(monkeypatch: pytest.MonkeyPatch) -> None:
