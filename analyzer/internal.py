@@ -68,7 +68,8 @@ def note_internal(session: Session, doing: str, error: Exception) -> Finding:
 
 
 def add_internal(session: Session, finding: Finding) -> None:
-    """The same for a finding that is there already."""
-    session.findings = [finding, *session.findings]
+    """The same for a finding that is there already: behind the errors that tell of the network."""
+    errors = sum(each.severity is Severity.ERROR for each in session.findings)
+    session.findings = [*session.findings[:errors], finding, *session.findings[errors:]]
     if session.verdict is not Verdict.FAILED:
         session.verdict = Verdict.INCOMPLETE

@@ -12,7 +12,7 @@ from analyzer.evidence import Evidence, Scope
 from analyzer.findings import ELSEWHERE, NOT_IN_FLOW, Finding, Result, Severity, not_observable
 from analyzer.flows.flow import Flow
 from analyzer.flows.matcher import match
-from analyzer.internal import NOT_JUDGED, note_internal
+from analyzer.internal import NOT_JUDGED, add_internal, note_internal
 from analyzer.model import Verdict
 from analyzer.one_finding import told_once
 from analyzer.profile import DEFAULT_PROFILE, Profile
@@ -83,9 +83,10 @@ class Judge:
                 broken = True
         session.results = results
         if broken:
-            findings = told_once(results, self.rules)
-            session.findings = [*session.findings, *findings]
-            session.verdict = verdict(session.verdict, findings)
+            internal, session.findings = session.findings, told_once(results, self.rules)
+            session.verdict = verdict(session.verdict, session.findings)
+            for each in internal:
+                add_internal(session, each)
 
     def _flow_of(self, session: Session, evidence: Evidence) -> Flow | None:
         for flow in self.flows:

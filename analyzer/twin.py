@@ -11,7 +11,6 @@ import marshal
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, fields
 from operator import attrgetter
@@ -137,8 +136,10 @@ def _run(paths: list[str], udp_ports: frozenset[int], tls_octets: int, pipe: Bin
         status = 0
     except (BrokenPipeError, KeyboardInterrupt):
         pass  # the first process has its reasons, and reports them
-    except BaseException:
-        traceback.print_exc()
+    except BaseException as error:
+        import logging
+
+        logging.getLogger("mrfscope").debug("the second process failed", exc_info=error)
     finally:
         os._exit(status)
 

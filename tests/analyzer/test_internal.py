@@ -22,6 +22,7 @@ from analyzer.cli.thresholds import Thresholds
 from analyzer.correlate import correlator
 from analyzer.correlate.correlator import Correlator
 from analyzer.correlate.session import Session
+from analyzer.findings import Finding, Severity
 from analyzer.flows import FLOWS
 from analyzer.judge import Judge
 from analyzer.model import Verdict
@@ -31,6 +32,7 @@ from analyzer.report import FORMATS, Report, Tally, junit_report
 from analyzer.report.two_processes import FORK_FROM, write_rendered
 from analyzer.streams import lane
 from analyzer.streams.tcp_reader import ConnectionReader
+from analyzer.twin import can_twin
 from dissectors.sip import decode_sip
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -234,6 +236,15 @@ def test_worse_stays_worse() -> None:
     assert session.verdict is Verdict.FAILED
 
 
+def test_errors_of_the_network_come_first() -> None:
+    """The sentence that a failed session opens with quotes the first of them."""
+    told = Finding("OFFER-1", "", Severity.ERROR, "a.", (1,), "", "", "")
+    less = Finding("SEND-4", "", Severity.WARNING, "b.", (1,), "", "", "")
+    session = Session("s-1", "message", "ended", Verdict.FAILED, 0, 0, findings=[told, less])
+    internal.note_internal(session, "writing", KeyError())
+    assert [each.code for each in session.findings] == ["OFFER-1", "INTERNAL", "SEND-4"]
+
+
 @pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, SystemExit])
 def test_what_is_no_fault_of_a_session(error: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
     """No memory, Ctrl-C and the end of the process stop everything."""
@@ -292,6 +303,20 @@ def test_what_the_second_process_cannot_write(bad: int) -> None:
     write_rendered(range(FORK_FROM), render, b",", out, rescue=rescue)
     assert out.getvalue().split(b",") == [b"rescued" if each == bad else b"%d" % each for each in range(FORK_FROM)]
     assert failed == [bad]
+
+
+@pytest.mark.skipif(not can_twin(), reason="one core only: there is no second process")
+def test_a_second_process_that_fails(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """No session is to blame: one line, and the traceback when asked for."""
+    failing_on(monkeypatch, lane.Lane, "feed", lambda reader, _: reader.selector._lane == 1)
+    assert run(["analyze", str(CAPTURE), "--jobs", "2"]) == 70
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.splitlines()[0] == (
+        "mrfscope: internal error: TwinError: the second process ended early; run again with --jobs 1"
+    )
+    assert "Traceback" not in err
+    assert SECRET not in err
 
 
 def test_octets_that_a_decoder_fails_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from analyzer.report import FORMATS
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "captures"
-SAMPLES = sorted((ROOT / "samples").glob("*/capture.pcapng"))
+SAMPLES = sorted((ROOT / "samples").glob("**/capture.pcapng"))
 CAPTURES = [
     *SAMPLES,
     *(SHARED / name for name in ("sip-h248-fax-gateway.pcap", "msrp-node-lib.pcapng", "sip-calls.pcap")),
