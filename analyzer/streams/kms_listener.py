@@ -6,8 +6,6 @@ given up, and its packets are dropped by selection from then on.
 
 from __future__ import annotations
 
-import re
-
 from analyzer.conversations.kms_exchange import carries_mikey
 from dissectors.errors import DecodeError
 from dissectors.http import HttpMessage, HttpStream
@@ -16,8 +14,12 @@ PROBES = 4
 "Messages that are looked at: the first may be sent without content, to be asked for credentials."
 MAX_BODY = 1 << 16
 "Octets of a body in which MIKEY may be."
-MAY_BE_KMS = re.compile(rb"POST |HTTP/1")
-"First octets of a side of a connection with a KMS."
+_STARTS = (b"POST ", b"HTTP/1")
+
+
+def may_be_kms(data: bytes) -> bool:
+    """Can these be the first octets, one at least, of a side of a connection with a KMS?"""
+    return any(data[: len(start)] == start[: len(data)] for start in _STARTS)
 
 
 class KmsListener:

@@ -15,8 +15,9 @@ from analyzer.conversations.msrp_watch import Ending
 from analyzer.conversations.tls_transcript import HANDSHAKE_OCTETS, TlsRoom, TlsTranscript
 from analyzer.internal import log_error, place_of_error
 from analyzer.model import Coverage, Gap, Undecoded
-from analyzer.streams.kms_listener import MAY_BE_KMS, KmsListener
-from analyzer.streams.speakers import StreamSpeaker, stream_speaker
+from analyzer.streams.early import EarlyOctets
+from analyzer.streams.kms_listener import KmsListener, may_be_kms
+from analyzer.streams.speakers import StreamSpeaker
 from analyzer.transport.flow import Flow
 from analyzer.transport.tcp import Gap as TcpGap
 from analyzer.transport.tcp import Lifecycle, Piece, TcpConnection, TcpEvent, TcpStep, TcpStream
@@ -25,8 +26,6 @@ from dissectors.framing import Framed, StreamDecoder
 from dissectors.http import HttpStream
 from dissectors.msrp import MsrpStream
 
-PROBES = 12
-"Pieces of each direction that are looked at before a connection counts as none of ours."
 _STEP_WORDS = [""] * (max(TcpStep) + 1)
 "By step: its row; the steps that are none are told by others."
 _STEP_WORDS[TcpStep.SYN] = "SYN"
@@ -51,13 +50,13 @@ Emit = Callable[[str, Flow, int, tuple[int, ...], Any], None]
 class _Side:
     """One direction and its decoder."""
 
-    __slots__ = ("base", "decoder", "is_idle", "probes")
+    __slots__ = ("base", "decoder", "early", "is_idle")
 
     def __init__(self) -> None:
         self.decoder: StreamDecoder[Any] | None = None
         self.base = 0
         "Stream offset at which the decoder began."
-        self.probes = 0
+        self.early = EarlyOctets()
         self.is_idle = True
         "MSRP: the decoder holds nothing, so whole messages can be read without it."
 
@@ -89,15 +88,27 @@ class ConnectionReader:
 
     def receive(self, piece: Piece) -> bool:
         """Take the next octets of one direction; False when the connection turns out to be none of ours."""
+        side = self._sides[piece.stream.index]
+        if self.speaker is not None:
+            return self._read(piece, side)
+        if not self._listen(piece, side):
+            return not side.early.is_exhausted
+        wanted = True
+        for each in self._sides:
+            for early in each.early.take():
+                # The other side may have spoken before; in mid-stream what it said was the rest of something.
+                if each is side or not early.stream.midstream:
+                    wanted = self._read(early, each) and wanted
+        return wanted
+
+    def _read(self, piece: Piece, side: _Side) -> bool:
+        """Read octets of a connection whose protocol is known; False when it turns out to be none of ours."""
         stream = piece.stream
-        side = self._sides[stream.index]
         decoder = side.decoder
         if decoder is None:
-            if self.speaker is None and not self._listen(piece, side):
-                return side.probes < PROBES
             if self.digest.transcript is not None:
                 return self._record(self.digest.transcript, piece)
-            if self.is_other_http and not MAY_BE_KMS.match(piece.data):
+            if self.is_other_http and not may_be_kms(piece.data):
                 return False
             decoder = self._begin(piece.offset, side, stream)
             if decoder is None:
@@ -172,9 +183,8 @@ class ConnectionReader:
             side.is_idle = decoder.is_idle
 
     def _listen(self, piece: Piece, side: _Side) -> bool:
-        self.speaker = stream_speaker(piece.data)
+        self.speaker = side.early.receive(piece)
         if self.speaker is None:
-            side.probes += 1
             return False
         self.digest.protocol = self.speaker.name
         self._coverage.streams[self.speaker.name] += 1
@@ -415,7 +425,7 @@ class TcpReader:
         digest = reader.digest
         if digest.retransmissions:
             self._coverage.notes["tcp segments sent again"] += digest.retransmissions
-        if not digest.protocol and any(side.probes for side in reader._sides):
+        if not digest.protocol and any(side.early.was_heard for side in reader._sides):
             digest.protocol = "unknown"
             self._coverage.streams["unknown"] += 1
         if reader.is_other_http or digest.protocol == "unknown":

@@ -14,6 +14,8 @@ from analyzer.report.records import session_record
 ROOT = Path(__file__).resolve().parents[2]
 CAPTURES = {
     "tcp-dial-in": ROOT / "samples" / "drawn" / "tcp-dial-in" / "capture.pcapng",
+    "e2e-dial-in": ROOT / "samples" / "e2e-dial-in" / "capture.pcapng",
+    "sip over tcp": SHARED / "reports" / "sip-tcp-cut-7.pcap",
     "fax-gateway": SHARED / "sip-h248-fax-gateway.pcap",
     "sip-calls": SHARED / "sip-calls.pcap",
     "msrp-node-lib": SHARED / "msrp-node-lib.pcapng",
@@ -39,6 +41,10 @@ def sessions_of(*paths: Path, jobs: int = 1) -> list[dict[str, Any]]:
         )
         for part in record["tcp"]:
             del part["retransmissions"]
+        if record["tls"] is not None:
+            del record["tls"]["established"]
+            for alert in record["tls"]["alerts"]:
+                del alert["time"], alert["frames"]
         found.append(record)
     return sorted(found, key=lambda record: record["id"])
 

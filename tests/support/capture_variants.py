@@ -79,6 +79,25 @@ def gtp_u(packets: Packets) -> Packets:
     return wrapped
 
 
+def in_octets(packets: Packets) -> Packets:
+    """Each TCP segment over IPv4 as so many of one octet: a stream says the same however it was cut."""
+    split = []
+    for time, data in packets:
+        tcp = 14 + 4 * (data[14] & 0xF)
+        start = tcp + 4 * (data[tcp + 12] >> 4) if data[12:14] == b"\x08\x00" and data[23] == 6 else len(data)
+        load = data[start : 14 + int.from_bytes(data[16:18], "big")] if start < len(data) else b""
+        if len(load) < 2 or data[tcp + 13] & 0x07:  # FIN, SYN and RST stay with what they came with
+            split.append((time, data))
+            continue
+        seq = int.from_bytes(data[tcp + 4 : tcp + 8], "big")
+        for number in range(len(load)):
+            header = bytearray(data[:start])
+            header[16:18] = (start - 14 + 1).to_bytes(2, "big")
+            header[tcp + 4 : tcp + 8] = (seq + number & 0xFFFFFFFF).to_bytes(4, "big")
+            split.append((time, bytes(header) + load[number : number + 1]))
+    return split
+
+
 def sll(packets: Packets) -> Packets:
     """Linux cooked capture v1 (LINKTYPE_LINUX_SLL)."""
     return [
@@ -93,4 +112,5 @@ VARIANTS: dict[str, tuple[Callable[[Packets], Packets], int]] = {
     "vlan": (vlan, ETHERNET),
     "gtp-u": (gtp_u, ETHERNET),
     "sll": (sll, SLL),
+    "one octet in a segment": (in_octets, ETHERNET),
 }

@@ -73,7 +73,8 @@ def test_captures(name: str, variant: str, tmp_path: Path) -> None:
         pytest.skip(f"{CAPTURES[name].name} is not there")
     change, linktype = VARIANTS[variant]
     path = write_pcap(tmp_path / "changed.pcap", change(read_packets(CAPTURES[name])), linktype)
-    assert same_both_ways(path)
+    taken = same_both_ways(path)
+    assert (taken > 0) is (variant != "one octet in a segment")  # columns hold whole messages
 
 
 def conferences(seed: int) -> Packets:
