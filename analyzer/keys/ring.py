@@ -118,7 +118,7 @@ def _identities(init: MikeyMessage) -> tuple[set[str], set[str]]:
 
 
 def _plain(data: bytes) -> str:
-    return data.decode("utf-8", "replace").lower()
+    return data.decode("utf-8", "surrogateescape").lower()
 
 
 def _fit(key: SuppliedKey, identities: set[str], kms: set[str]) -> int:

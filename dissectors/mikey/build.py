@@ -297,8 +297,9 @@ def build_error(
 
 
 def idr(role: IdRole, id_type: int, identity: str | bytes) -> Idr:
-    """An IDR payload for text or octets."""
-    return Idr(role, id_type, identity.encode() if isinstance(identity, str) else identity)
+    """An IDR payload for octets, or for text as decoders give it (surrogate escapes are octets that were no UTF-8)."""
+    octets = identity.encode("utf-8", "surrogateescape") if isinstance(identity, str) else identity
+    return Idr(role, id_type, octets)
 
 
 def _given(payload: Payload | None) -> list[Payload]:

@@ -213,7 +213,9 @@ class Initiator:
             if not (unlocked.authentic and unlocked.checks.transfer_resp):
                 raise KeyingRefused("TRANSFER_RESP does not fit")
             named = response.identity(IdRole.RESPONDER)
-            if named is not None and not hmac.compare_digest(named.data, self.responder.encode()):
+            if named is not None and not hmac.compare_digest(
+                named.data, self.responder.encode("utf-8", "surrogateescape")
+            ):
                 raise KeyingRefused("another responder than the one that was meant")
         if not unlocked.teks:
             raise KeyingRefused("no key comes of TRANSFER_RESP")

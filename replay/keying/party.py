@@ -40,7 +40,7 @@ def unagreed(uri: str) -> bytes:
 
     It is no secret, but one for each user, so that legs do not share it (row MRFP-TLS-2).
     """
-    return sha256(f"unagreed {uri.lower()}".encode()).digest()[:16]
+    return sha256(f"unagreed {uri.lower()}".encode("utf-8", "surrogateescape")).digest()[:16]
 
 
 def not_by_chance(octets: int) -> bytes:

@@ -68,7 +68,9 @@ class Responder:
         self.session = self._session()
         self._check_times(now)
         # Without this no one could tell a ticket for somebody else from one for us before the KMS is asked.
-        if self.policy.responders and self.own.encode() not in [each.data for each in self.policy.responders]:
+        if self.policy.responders and self.own.encode("utf-8", "surrogateescape") not in [
+            each.data for each in self.policy.responders
+        ]:
             raise KeyingRefused("the ticket is for somebody else")
         return ticket
 
