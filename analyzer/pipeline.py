@@ -8,6 +8,7 @@ Each room knows only the next; this module opens the doors in order.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from analyzer.correlate.session import Conference, Session
 from analyzer.evidence.scope import Scope
 from analyzer.internal import add_internal, note_internal
 from analyzer.model import CaptureInfo, Coverage
+from analyzer.session_store import SessionStore
 from analyzer.streams.lane import Lane, LaneOutput
 from analyzer.twin import Twin, can_twin, in_time_order
 
@@ -54,6 +56,8 @@ class Options:
     "Holds flows and rules against every session when it is linked, while its SIP and H.248 messages are at hand."
     identities: bool = False
     "Findings may name subscribers."
+    kept_sessions: int = sys.maxsize
+    "Of sessions that wait for the end of the capture, how many wait in memory and not in a temporary file."
     progress: Callable[[int, int], None] | None = None
     "Told the octets read so far and in all."
     end: EndOfInput | None = None
@@ -92,9 +96,13 @@ class Analysis:
         """Every session: `early` as each is over, else all at the end in the order of their first message."""
         if early:
             yield from self._run(early=True)
+            self.conferences = self._correlator.conferences_found()
         else:
-            yield from sorted(self._run(early=False), key=lambda each: (each.first, each.id))
-        self.conferences = self._correlator.conferences_found()
+            with SessionStore(self.options.kept_sessions) as store:
+                for session in self._run(early=False):
+                    store.add(session)
+                self.conferences = self._correlator.conferences_found()
+                yield from store.in_order()
 
     def _run(self, *, early: bool) -> Iterator[Session]:
         options = self.options

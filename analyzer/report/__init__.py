@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from analyzer.findings import Finding, Severity, at_least
@@ -91,6 +92,16 @@ class Report:
     "What the user left out or changed: a report says so, lest nothing found be taken for nothing wrong."
     jobs: int = 0
     "Processes as the user asked for them: 1, 2, or 0 for what the work calls for."
+
+
+def begun(report: Report) -> Iterator[tuple[int, Session]]:
+    """The sessions of a report, the first of them asked for at once.
+
+    Where sessions come in order, that is when the capture was read to its end: what an analysis knows is complete.
+    """
+    sessions = iter(report.sessions)
+    first = next(sessions, None)
+    return chain([first], sessions) if first is not None else iter(())
 
 
 Writer = Callable[[Report, BinaryIO], None]

@@ -11,7 +11,7 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING, BinaryIO
 
 from analyzer.internal import CODE
-from analyzer.report import Report
+from analyzer.report import Report, begun
 from analyzer.report.marks import with_steps
 from analyzer.report.printable import printable
 from analyzer.report.records import entry_records
@@ -58,7 +58,7 @@ FINDING_COLUMNS = (
 
 def write_csv(report: Report, out: BinaryIO) -> None:
     """RFC 4180 with a header row, in UTF-8."""
-    chosen = list(report.sessions)
+    chosen = begun(report)
     conference_of = {member: each.id for each in report.analysis.conferences for member in each.sessions}
     text = TextIOWrapper(out, encoding="utf-8", newline="", write_through=False)
     writer = csv.writer(text)

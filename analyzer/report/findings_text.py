@@ -166,11 +166,8 @@ def check_lines(session: Session, width: int, *, everything: bool = False) -> It
                 yield " " * (LABEL + (2 if not index else 4)) + line
 
 
-def summary_line(sessions_shown: Sequence[Session], paint: Paint) -> str:
+def summary_line(tally: Tally, paint: Paint) -> str:
     """The last line of a report: `3 sessions: 1 failed, 2 ok; 2 errors: OFFER-6, TCP-F. See: ...`."""
-    tally = Tally()
-    for session in sessions_shown:
-        tally.count(session)
     sessions = f"{tally.shown} session" + ("" if tally.shown == 1 else "s")
     verdicts = [
         paint(verdict.value, f"{tally.verdicts[verdict]} {verdict.value}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import BinaryIO
 
 import orjson
 
 from analyzer.correlate.session import Session
-from analyzer.report import Report
+from analyzer.report import Report, begun
 from analyzer.report.judged_text import judged_text
 from analyzer.report.printable import encodable, printable_json
 from analyzer.report.records import (
@@ -23,11 +24,14 @@ from analyzer.report.records import (
 from analyzer.report.rescue import rescue
 from analyzer.report.two_processes import write_rendered
 
+RENDERED = 5000
+"Sessions that are rendered by two processes at a time, and so in memory."
+
 
 def write_json(report: Report, out: BinaryIO) -> None:
     """Write the document session by session, so that no second copy of it stands in memory."""
     analysis = report.analysis
-    chosen = list(report.sessions)
+    chosen = begun(report)
     conferences = [conference_record(each) for each in analysis.conferences]
     conference_of = {member: each["id"] for each in conferences for member in each["sessions"]}
     head = {
@@ -49,7 +53,11 @@ def write_json(report: Report, out: BinaryIO) -> None:
         return rescue(report, session, error, render)
 
     out.write(dumps(head)[:-1] + b',"sessions":[\n')
-    write_rendered([session for _, session in chosen], render, b",\n", out, rescue=save, alone=report.jobs == 1)
+    separator = b""
+    while batch := [session for _, session in islice(chosen, RENDERED)]:
+        out.write(separator)
+        separator = b",\n"
+        write_rendered(batch, render, separator, out, rescue=save, alone=report.jobs == 1)
     out.write(b"\n]}\n")
 
 

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from tabulate import tabulate
-
 from analyzer.identities import masked_identity
 from analyzer.report.findings_text import counted
 from analyzer.report.ladder import protocol_name
 from analyzer.report.paint import Paint
 from analyzer.report.printable import printable
+from analyzer.report.tables import CELL_END, long_table
 from analyzer.report.times import clock_time, date_of, duration_text
 
 if TYPE_CHECKING:
@@ -31,51 +30,71 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 PROTOCOL_ORDER = ("sip", "h248", "http", "tcp", "tls", "msrp")
 
 
-def session_table(
-    sessions: Sequence[tuple[int, Session]],
-    nodes: NodeTable,
-    conferences: Mapping[str, int],
-    paint: Paint,
-    *,
-    width: int = 100,
-    identities: bool = False,
-) -> Iterator[str]:
-    """One row a session; cells are stacked where the width asks for it."""
-    one_line = width >= ONE_LINE_FROM
-    glue = "  " if one_line else "\n"
-    most_columns = WRAP_AT if width >= 100 else NARROW_WRAP_AT
+class SessionList:
+    """One row a session, its cells stacked where the width asks for it; all that is kept of a session is its row."""
 
-    def cell(parts: Sequence[str], most: int = 1000) -> str:
-        # Wrapped here and not by tabulate, whose versions differ in it.
-        return glue.join(parts if one_line else (line for part in parts for line in wrap(part, most)))
+    def __init__(
+        self,
+        nodes: NodeTable,
+        conferences: Mapping[str, int],
+        paint: Paint,
+        *,
+        width: int = 100,
+        identities: bool = False,
+    ) -> None:
+        self._nodes = nodes
+        self._conferences = conferences
+        self._paint = paint
+        self._width = width
+        self._identities = identities
+        self._one_line = width >= ONE_LINE_FROM
+        self._glue = "  " if self._one_line else "\n"
+        self._most = WRAP_AT if width >= 100 else NARROW_WRAP_AT
+        self._rows: list[str] = []
+        self._day = ""
+        self._with_conference = False
 
-    with_conference = width >= 100 and any(session.id in conferences for _, session in sessions)
-    rows = []
-    day = ""
-    for number, session in sessions:
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def row(self, number: int, session: Session, entries: Sequence[TimelineEntry]) -> str:
+        """The row of the next session, with its timeline: to be added."""
         begun = date_of(session.first)
         start = clock_time(session.first)[:12]
-        when = [start] if begun == day else [begun, start]
-        entries = session.entries()
-        people = participant_texts(session, nodes, identities=identities) or _ends(session, entries, nodes)
-        conference = [f"conf {conferences[session.id]}"] if width < 100 and session.id in conferences else []
-        verdict = paint(session.verdict.value, session.verdict.value)
-        row = [
+        when = [start] if begun == self._day else [begun, start]
+        people = participant_texts(session, self._nodes, identities=self._identities)
+        people = people or _ends(session, entries, self._nodes)
+        conference = self._conferences.get(session.id)
+        in_cell = [f"conf {conference}"] if self._width < 100 and conference is not None else []
+        verdict = self._paint(session.verdict.value, session.verdict.value)
+        state = self._cell([*counted(session.findings), printable(session.state)], self._most["state"])
+        cells = (
             str(number),
-            glue.join((session.id, paint("dim", session.kind), *conference)),
-            glue.join((verdict, cell([*counted(session.findings), printable(session.state)], most_columns["state"]))),
-            cell([*when, duration_text(session.last - session.first)]),
-            cell(people, most_columns["people"]),
-            cell([message_text(entries)], most_columns["messages"]).replace(NO_BREAK, " "),
-        ]
-        if with_conference:
-            row.append(str(conferences.get(session.id, "")))
-        day = begun
-        rows.append(row)
-    headers = ["#", "session", "verdict", "start (UTC)", "participants", "messages"]
-    if with_conference:
-        headers.append("conf")
-    yield from _table(rows, headers, right=1)
+            self._glue.join((session.id, self._paint("dim", session.kind), *in_cell)),
+            self._glue.join((verdict, state)),
+            self._cell([*when, duration_text(session.last - session.first)]),
+            self._cell(people, self._most["people"]),
+            self._cell([message_text(entries)], self._most["messages"]).replace(NO_BREAK, " "),
+            "" if conference is None else str(conference),
+        )
+        return CELL_END.join(cells)
+
+    def add(self, session: Session, row: str) -> None:
+        """Take the row of the next session."""
+        self._rows.append(row)
+        self._day = date_of(session.first)
+        self._with_conference |= self._width >= 100 and session.id in self._conferences
+
+    def _cell(self, parts: Sequence[str], most: int = 1000) -> str:
+        # Wrapped here and not by tabulate, whose versions differ in it.
+        return self._glue.join(parts if self._one_line else (line for part in parts for line in wrap(part, most)))
+
+    def lines(self) -> Iterator[str]:
+        """The table of all rows."""
+        headers = ["#", "session", "verdict", "start (UTC)", "participants", "messages"]
+        if self._with_conference:
+            headers.append("conf")
+        yield from long_table(self._rows, headers, right=1)
 
 
 def conference_table(conferences: Sequence[Conference], numbers: Mapping[str, int]) -> Iterator[str]:
@@ -86,15 +105,8 @@ def conference_table(conferences: Sequence[Conference], numbers: Mapping[str, in
         others = len(conference.sessions) - len(shown)
         members = ", ".join([*shown, *([f"{others} not shown"] if others else [])])
         uri = printable(conference.uri) or "(by H.248 context)"
-        rows.append([str(number), conference.id, uri, "\n".join(wrap(members, 40))])
-    yield from _table(rows, ["conf", "id", "conference URI", "sessions"])
-
-
-def _table(rows: Sequence[Sequence[str]], headers: Sequence[str], right: int = 0) -> Iterator[str]:
-    """Lines of a table whose first `right` columns are numbers."""
-    align = ["right"] * right + ["left"] * (len(headers) - right)
-    text = tabulate(rows, headers, tablefmt="simple", disable_numparse=True, colalign=align)
-    yield from (line.rstrip() for line in text.split("\n"))
+        rows.append(CELL_END.join((str(number), conference.id, uri, "\n".join(wrap(members, 40)))))
+    yield from long_table(rows, ["conf", "id", "conference URI", "sessions"])
 
 
 def participant_texts(session: Session, nodes: NodeTable, *, identities: bool = False) -> list[str]:

@@ -8,7 +8,7 @@ from shutil import copyfileobj
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, BinaryIO
 
-from analyzer.report import Report
+from analyzer.report import Report, Tally, begun
 from analyzer.report.coverage_text import capture_lines, coverage_lines
 from analyzer.report.findings_text import summary_line
 from analyzer.report.ladder import Ladder
@@ -16,7 +16,7 @@ from analyzer.report.marks import Marks
 from analyzer.report.paint import ASCII, UNICODE, Glyphs, Paint
 from analyzer.report.printable import printable
 from analyzer.report.rescue import rescued
-from analyzer.report.session_list import conference_table, participant_texts, session_table
+from analyzer.report.session_list import SessionList, conference_table
 from analyzer.report.session_text import session_lines
 
 if TYPE_CHECKING:
@@ -29,32 +29,40 @@ SPOOL_OCTETS = 16 << 20
 
 
 def write_text(report: Report, out: BinaryIO) -> None:
-    """Write the report line by line; with verbosity -1 only captures that are damaged and the session list.
+    """Write the report; with verbosity -1 only captures that are damaged and the session list.
 
-    Sessions are written first, and stand behind their list: it tells of those too that could not be written.
+    Each session is made text as it comes and then let go of: what stays of it is its row in the list. That stands
+    before the sessions and is written after them: it tells of those too that could not be written.
     """
     paint = Paint(report.colour)
     encoding = "utf-8" if report.unicode else "ascii"
-    chosen = list(report.sessions)
-    details = _Details(report, _numbered(report.analysis.conferences), paint)
+    chosen = begun(report)
+    conferences = _numbered(report.analysis.conferences)
+    listed = SessionList(report.analysis.nodes, conferences, paint, width=report.width, identities=report.identities)
+    details = _Details(report, conferences, listed, paint)
+    numbers: dict[str, int] = {}
+    tally = Tally()
 
     def write(lines: Iterable[str], to: IO[bytes]) -> None:
         for line in lines:
             to.write(line.encode(encoding, "backslashreplace") + b"\n")
 
     with SpooledTemporaryFile(SPOOL_OCTETS) as written:
-        for place, (number, session) in enumerate(chosen):
-            shown, lines = rescued(report, session, partial(details.lines, number))
-            chosen[place] = number, shown
+        for number, session in chosen:
+            shown, row, lines = rescued(report, session, partial(details.of, number))
+            listed.add(shown, row)
+            tally.count(shown)
+            if conferences:
+                numbers[shown.id] = number
             write(lines, written)
-        write(_head(report, chosen, paint), out)
+        write(_head(report, listed, numbers, paint), out)
         written.seek(0)
         copyfileobj(written, out)
     if report.verbosity >= 0:
-        write(_tail(report, chosen, paint), out)
+        write(_tail(report, tally, paint), out)
 
 
-def _head(report: Report, chosen: Sequence[tuple[int, Session]], paint: Paint) -> Iterator[str]:
+def _head(report: Report, listed: SessionList, numbers: Mapping[str, int], paint: Paint) -> Iterator[str]:
     """The captures, and the lists of sessions and conferences."""
     analysis = report.analysis
     quiet = report.verbosity < 0
@@ -62,17 +70,14 @@ def _head(report: Report, chosen: Sequence[tuple[int, Session]], paint: Paint) -
     if captures:
         yield from capture_lines(captures, paint)
         yield ""
-    if chosen:
+    if listed:
         if not quiet:
-            yield paint("bold", _title(report, len(chosen)))
-        conferences = _numbered(analysis.conferences)
-        yield from session_table(
-            chosen, analysis.nodes, conferences, paint, width=report.width, identities=report.identities
-        )
+            yield paint("bold", _title(report, len(listed)))
+        yield from listed.lines()
         if analysis.conferences and not quiet:
             yield ""
             yield paint("bold", "Conferences")
-            yield from conference_table(analysis.conferences, {session.id: number for number, session in chosen})
+            yield from conference_table(analysis.conferences, numbers)
     elif not quiet:
         yield "No sessions."
 
@@ -80,21 +85,19 @@ def _head(report: Report, chosen: Sequence[tuple[int, Session]], paint: Paint) -
 class _Details:
     """The part of each session: what is said of it, and its ladder."""
 
-    def __init__(self, report: Report, conferences: Mapping[str, int], paint: Paint) -> None:
+    def __init__(self, report: Report, conferences: Mapping[str, int], listed: SessionList, paint: Paint) -> None:
         self._report = report
+        self._listed = listed
         self._conferences = conferences
         self._paint = paint
         self._glyphs = _glyphs(report)
         self._ladder = Ladder(report.analysis.nodes, width=report.width, paint=paint, glyphs=self._glyphs)
 
-    def lines(self, number: int, session: Session) -> tuple[Session, list[str]]:
-        """The session itself, for the list, and its lines: none with `-q`, where only the list is wanted."""
-        report = self._report
+    def of(self, number: int, session: Session) -> tuple[Session, str, list[str]]:
+        """The session itself, its row, and its lines: none with `-q`, where only the list is wanted."""
         entries = session.entries()
-        if report.verbosity < 0:
-            participant_texts(session, report.analysis.nodes, identities=report.identities)
-            return session, []
-        return session, list(self._lines(number, session, entries))
+        row = self._listed.row(number, session, entries)
+        return session, row, [] if self._report.verbosity < 0 else list(self._lines(number, session, entries))
 
     def _lines(self, number: int, session: Session, entries: Sequence[TimelineEntry]) -> Iterator[str]:
         report, paint = self._report, self._paint
@@ -117,15 +120,15 @@ class _Details:
         yield from self._ladder.lines(entries, everything=report.verbosity > 0, marks=Marks.of(session))
 
 
-def _tail(report: Report, chosen: Sequence[tuple[int, Session]], paint: Paint) -> Iterator[str]:
+def _tail(report: Report, tally: Tally, paint: Paint) -> Iterator[str]:
     """The account of what was read, and the sum of it all."""
     yield ""
     yield paint("dim", _glyphs(report).rule * report.width)
     yield paint("bold", "Coverage")
     yield from coverage_lines(report.analysis.coverage, paint, everything=report.verbosity > 0)
-    if chosen:
+    if tally.shown:
         yield ""
-        yield summary_line([session for _, session in chosen], paint)
+        yield summary_line(tally, paint)
         if report.limits:
             yield f"With {printable(report.limits)}."
 

@@ -6,9 +6,10 @@ import json
 from io import BytesIO
 from typing import Any
 
+from analyzer.correlate.session import Session
 from analyzer.findings import Finding, Severity, Status, StepResult, not_observable
 from analyzer.model import Verdict
-from analyzer.report import Report
+from analyzer.report import Report, Tally
 from analyzer.report.findings_text import check_lines, finding_lines, frame_words, opening, step_lines, summary_line
 from analyzer.report.ladder import Hidden, collapse
 from analyzer.report.marks import Marks, with_steps
@@ -157,12 +158,19 @@ def test_frame_words() -> None:
     assert frame_words((3, 5, 7, 9, 99)) == "frames 3 to 99"
 
 
+def tally_of(*sessions: Session) -> Tally:
+    tally = Tally()
+    for session in sessions:
+        tally.count(session)
+    return tally
+
+
 def test_summary_of_several_sessions() -> None:
-    assert summary_line([], Paint()) == "0 sessions; no findings."
-    assert summary_line([dial_in(), dial_in()], Paint()) == "2 sessions: 2 ok; no findings."
+    assert summary_line(tally_of(), Paint()) == "0 sessions; no findings."
+    assert summary_line(tally_of(dial_in(), dial_in()), Paint()) == "2 sessions: 2 ok; no findings."
     many = broken_dial_in()
     many.findings = [Finding(f"X-{n}", "", Severity.INFO, "m", (), "", "", "") for n in range(10)]
-    assert summary_line([many, dial_in()], Paint()) == (
+    assert summary_line(tally_of(many, dial_in()), Paint()) == (
         "2 sessions: 1 failed, 1 ok; 10 info: X-0, X-1, X-2, X-3, X-4, X-5, X-6, X-7 and 2 more codes."
         " See: mrfscope explain X-0"
     )
