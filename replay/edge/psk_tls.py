@@ -1,70 +1,111 @@
-"""TLS-PSK over memory, for either role: ciphertext in, plaintext out (RFC 4279; OpenSSL does the work).
-
-Below Python 3.13 the callbacks come from sslpsk3. It arms them again at every step of the handshake, which resets a
-server over memory; so they are armed once here.
-"""
+"""TLS-PSK over memory, for either role: ciphertext in, plaintext out (RFC 4279; OpenSSL does the work)."""
 
 from __future__ import annotations
 
 import ssl
-import sys
-import weakref
 from typing import Any
 
-from sslpsk3 import SSLPSKContext
-from sslpsk3.sslpsk3 import SSLPSKObject, psk_contexts
+from replay.edge.psk_ways import KeyOf, PskError, PskWay, check_identity, check_psk, psk_way
 
 CIPHERS = "PSK-AES128-GCM-SHA256:PSK-AES256-GCM-SHA384:PSK-AES128-CBC-SHA256:PSK-AES128-CBC-SHA:PSK-AES256-CBC-SHA"
 "PSK without Diffie-Hellman (RFC 5487, RFC 4279): what TS 23.333 names, and what a recording can be opened with."
+TLS_1_2 = ssl.TLSVersion.TLSv1_2
 
 
-class _ArmedOnce(SSLPSKObject):  # type: ignore[misc]
-    """An SSLObject whose PSK callbacks are set before the handshake alone."""
+def psk_context(
+    *,
+    is_client: bool,
+    psk: bytes = b"",
+    identity: str = "",
+    key_of: KeyOf | None = None,
+    hint: str = "",
+    ciphers: str = CIPHERS,
+    version: ssl.TLSVersion = TLS_1_2,
+    way: PskWay | None = None,
+) -> ssl.SSLContext:
+    """A context for one version of TLS, for `PskTls`, sockets, and asyncio.
 
-    def do_handshake(self) -> None:
-        if sys.version_info < (3, 13) and not getattr(self, "_is_armed", False):
-            self._is_armed = True
-            self.context.setup_psk_callbacks(self)
-        ssl.SSLObject.do_handshake(self)
-
-
-class _Context(SSLPSKContext):  # type: ignore[misc]
-    """A context that sslpsk3 forgets with the connection; by itself it keeps every one for ever."""
-
-    def setup_psk_callbacks(self, tls: Any) -> None:
-        known = len(psk_contexts)
-        super().setup_psk_callbacks(tls)
-        if len(psk_contexts) > known:
-            weakref.finalize(tls, psk_contexts.pop, next(reversed(psk_contexts)), None)
-
-
-def psk_context(*, is_client: bool, psk: bytes, identity: str, ciphers: str = CIPHERS) -> ssl.SSLContext:
-    """A context for TLS 1.2 with this key, for `PskTls`, sockets, and asyncio."""
-    context = _Context(ssl.PROTOCOL_TLS_CLIENT if is_client else ssl.PROTOCOL_TLS_SERVER)
-    context.sslobject_class = _ArmedOnce
+    A client offers `identity` with `psk`. A server asks `key_of`, or takes every identity with `psk`. `hint` and
+    `ciphers` are for TLS 1.2. Raises PskError for a key or an identity that TLS cannot use, PskUnavailableError where
+    this Python cannot.
+    """
+    check_identity(identity if is_client else hint)
+    if is_client and not identity and version == ssl.TLSVersion.TLSv1_3:
+        raise PskError("a PSK identity of TLS 1.3 has at least one octet")  # RFC 8446 section 4.2.11
+    if is_client or key_of is None:
+        check_psk(psk)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT if is_client else ssl.PROTOCOL_TLS_SERVER)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = context.maximum_version = version
     context.set_ciphers(ciphers)
+    way = way or psk_way()
     if is_client:
-        context.set_psk_client_callback(lambda hint: (identity, psk))
-    else:
-        context.set_psk_server_callback(lambda offered: psk)
-    made: ssl.SSLContext = context
-    return made
+        way.arm_client(context, identity, psk)
+        return context
+    # No resumption: OpenSSL asks for the key of a TLS 1.3 ticket too, as if it were an identity.
+    context.num_tickets = 0
+    way.arm_server(context, key_of or (lambda offered: psk), hint)
+    return context
+
+
+class _NotedKeys:
+    """The keys of one connection, and the last identity that had one: of several offered, the one that was taken.
+
+    It does not know its connection: a circle through `ssl` objects is never freed.
+    """
+
+    def __init__(self, key_of: KeyOf, identity: str) -> None:
+        self._key_of = key_of
+        self.identity = identity
+
+    def key_of(self, offered: str) -> bytes | None:
+        psk = self._key_of(offered)
+        if psk is not None:
+            self.identity = offered
+        return psk
 
 
 class PskTls:
     """One TLS connection; call `receive` with what comes and send what is in `outgoing` after every call."""
 
-    def __init__(self, *, is_client: bool, psk: bytes, identity: str, ciphers: str = CIPHERS) -> None:
-        context = psk_context(is_client=is_client, psk=psk, identity=identity, ciphers=ciphers)
+    def __init__(
+        self,
+        *,
+        is_client: bool,
+        psk: bytes = b"",
+        identity: str = "",
+        key_of: KeyOf | None = None,
+        hint: str = "",
+        ciphers: str = CIPHERS,
+        version: ssl.TLSVersion = TLS_1_2,
+        way: PskWay | None = None,
+    ) -> None:
+        """As `psk_context`, which this connection has for itself. Raises PskError."""
+        if is_client or key_of is None:
+            check_psk(psk)
+        self._keys = _NotedKeys(key_of or (lambda offered: psk), identity if is_client else "")
+        context = psk_context(
+            is_client=is_client,
+            psk=psk,
+            identity=identity,
+            key_of=None if is_client else self._keys.key_of,
+            hint=hint,
+            ciphers=ciphers,
+            version=version,
+            way=way,
+        )
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls: Any = context.wrap_bio(self._incoming, self._outgoing, server_side=not is_client)
         self.is_up = False
         self.is_closed = False
         "The other side announced its end."
+
+    @property
+    def psk_identity(self) -> str:
+        """What this client offers; at a server that `is_up` what the client offered, which its key confirmed."""
+        return self._keys.identity
 
     @property
     def outgoing(self) -> bytes:

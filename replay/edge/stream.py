@@ -7,6 +7,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 from replay.edge.psk_tls import PskTls, reason_of
+from replay.edge.psk_ways import PskError
 from replay.events import (
     Accepted,
     Congested,
@@ -43,7 +44,6 @@ class Stream(asyncio.Protocol):
         self._is_client = peer is not None
         self._transport: asyncio.Transport | None = None
         self._tls: PskTls | None = None
-        self._identity = ""
         self._held: bytearray | None = None
         "Octets that came before the core could wish for TLS."
         self._handshake_timer: asyncio.TimerHandle | None = None
@@ -98,7 +98,7 @@ class Stream(asyncio.Protocol):
         self._flush()
         if tls.is_up and not was_up:
             self._stop_handshake_timer()
-            runtime.tell(Secured(self.number, self._identity))
+            runtime.tell(Secured(self.number, tls.psk_identity))
         if plain:
             runtime.tell(Received(self.number, plain))
 
@@ -152,8 +152,11 @@ class Stream(asyncio.Protocol):
     def secure(self, wish: Secure) -> None:
         """Start TLS."""
         self.write_out()
-        self._identity = wish.psk_identity
-        self._tls = PskTls(is_client=wish.is_client, psk=wish.psk, identity=wish.psk_identity)
+        try:
+            self._tls = PskTls(is_client=wish.is_client, psk=wish.psk, identity=wish.psk_identity)
+        except PskError as error:
+            self._secure_failed(str(error))
+            return
         loop = asyncio.get_running_loop()
         self._handshake_timer = loop.call_later(HANDSHAKE_TIMEOUT, self._secure_failed, "timeout")
         try:

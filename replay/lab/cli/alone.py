@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from replay.lab.cli.options import PLACE, lab_config, lab_keys, log_options, make_log, make_metrics, place_options
+from replay.lab.cli.options import (
+    PLACE,
+    lab_config,
+    lab_keys,
+    log_options,
+    make_log,
+    make_metrics,
+    need_psk,
+    place_options,
+)
 
 if TYPE_CHECKING:
     from replay.events import Endpoint
@@ -103,6 +112,8 @@ def ue(
     config = lab_config(flags)
     if secured and keys_file is None:
         raise click.UsageError("--secured needs --keys FILE, which `mrfscope lab up --keys-out FILE` writes")
+    if secured:
+        need_psk()
     keys = lab_keys(keys_file, config)
     does: list[Action] = [Say(text) for text in texts]
     if file is not None:

@@ -148,3 +148,14 @@ def make_metrics(place: Endpoint | None, beyond_loopback: bool) -> Metrics | Non
     if not beyond_loopback and not ip_address(place[0]).is_loopback:
         raise UserError(f"--metrics: {place[0]} is no loopback address; allow it with --beyond-loopback")
     return Metrics(place)
+
+
+def need_psk() -> None:
+    """What is secured can only run where TLS-PSK is possible. Raises UserError."""
+    from analyzer.errors import UserError
+    from replay.edge.psk_ways import PskUnavailableError, psk_way
+
+    try:
+        psk_way()
+    except PskUnavailableError as error:
+        raise UserError(f"lab: {error}", "scenarios and UEs that are not secured work") from error

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from replay.lab.cli.options import PLACE, make_log, make_metrics, named_files, write_keys
+from replay.lab.cli.options import PLACE, make_log, make_metrics, named_files, need_psk, write_keys
 
 if TYPE_CHECKING:
     from replay.events import Endpoint
@@ -63,6 +63,8 @@ def run(
     files = named_files(capture=capture, keys_out=keys_out)
     scenario = _scenario(scenario_name)
     rows = frozenset(_row(each, scenario) for each in faults)
+    if scenario.secured:
+        need_psk()
     if namespace:
         _refuse_beside_namespace(capture, metrics_at)
         refuse_namespace()

@@ -13,6 +13,7 @@ from replay.lab.cli.options import (
     make_log,
     make_metrics,
     named_files,
+    need_psk,
     place_options,
     write_keys,
 )
@@ -57,6 +58,8 @@ def up(
 
     if openssl and not (keys_out or show_keys):
         raise click.UsageError("--openssl needs --keys-out FILE, where the key of the leg is written, or --show-keys")
+    if openssl:
+        need_psk()
     if show_keys and not openssl:
         raise click.UsageError("--show-keys is about the leg of --openssl")
     files = named_files(capture=capture, keys_out=keys_out, reads=[flags["config_file"], keys_file])

@@ -250,6 +250,26 @@ def test_different_keys_fail_on_both_sides() -> None:
     assert not any(isinstance(event, Secured) for core in (one, other) for event in core.told)
 
 
+@pytest.mark.parametrize(
+    ("psk", "identity", "why"), [(b"", "lab", "a Pre-Shared Key has 1 to 256 octets"), (PSK, "i" * 300, "has 300")]
+)
+def test_a_key_that_tls_cannot_use(psk: bytes, identity: str, why: str) -> None:
+    """Both are in H.248 as peers like; the connection fails, and says why."""
+    one = Scripted("one", [Connect(1, ONE, OTHER)], Connected=[Secure(1, True, psk, identity)])
+    other = Scripted("other", [Listen(OTHER)], Accepted=[Secure(-1, False, PSK, "lab")])
+    run(one, other, SecureFailed)
+    (failure,) = (event for event in one.told if isinstance(event, SecureFailed))
+    assert why in failure.why
+    assert any(isinstance(event, SecureFailed) for event in other.told)
+
+
+def test_the_server_tells_the_identity_that_was_offered() -> None:
+    one = Scripted("one", [Connect(1, ONE, OTHER)], Connected=[Secure(1, True, PSK, "of the client")])
+    other = Scripted("other", [Listen(OTHER)], Accepted=[Secure(-1, False, PSK, "of the server")])
+    run(one, other, Secured)
+    assert Secured(-1, "of the client") in other.told
+
+
 def test_nothing_goes_beyond_loopback_unasked() -> None:
     with pytest.raises(PermissionError, match=r"192\.0\.2\.9 is no loopback address"):
         PLAN.socket(("192.0.2.9", 5060))
