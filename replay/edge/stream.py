@@ -62,6 +62,7 @@ class Stream(asyncio.Protocol):
             transport.abort()
             return
         self._transport = transport
+        asyncio.get_running_loop().call_soon(self._pause_again)
         local = runtime.plan.named(transport.get_extra_info("sockname")[:2])
         self._local = (self._local[0], local[1])
         runtime.add(self)
@@ -72,6 +73,13 @@ class Stream(asyncio.Protocol):
         self._peer = runtime.plan.named(transport.get_extra_info("peername")[:2])
         runtime.record_connected(self._peer, self._local)
         runtime.tell(Accepted(self.number, self._local, self._peer))
+
+    def _pause_again(self) -> None:
+        """Python 3.11.2 begins to read after `connection_made`, also where that has paused it."""
+        transport = self._transport
+        if transport is not None and not transport.is_closing() and not transport.is_reading():
+            transport.resume_reading()
+            transport.pause_reading()
 
     def data_received(self, data: bytes) -> None:
         runtime = self._runtime
