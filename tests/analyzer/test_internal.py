@@ -236,6 +236,15 @@ def test_worse_stays_worse() -> None:
     assert session.verdict is Verdict.FAILED
 
 
+def test_explain(capfd: pytest.CaptureFixture[str]) -> None:
+    """What it means, and what to send to us; it is no rule that any session is held against."""
+    assert run(["explain", "INTERNAL"]) == 0
+    out = capfd.readouterr().out
+    for words in ("INTERNAL  error", "exit code 1", "mrfscope --version", "traceback", "Wireshark filter"):
+        assert words in " ".join(out.split()) or words in out
+    assert all("INTERNAL" not in session["checks"] for session in RIGHT.values())
+
+
 def test_errors_of_the_network_come_first() -> None:
     """The sentence that a failed session opens with quotes the first of them."""
     told = Finding("OFFER-1", "", Severity.ERROR, "a.", (1,), "", "", "")

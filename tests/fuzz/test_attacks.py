@@ -6,6 +6,7 @@ The right behaviour is told by the README beside them.
 from __future__ import annotations
 
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -14,9 +15,13 @@ from typing import Any
 
 import pytest
 
+from analyzer.cli.main import run
+from analyzer.report import FORMATS
+
 ROOT = Path(__file__).resolve().parents[2]
 ATTACKS = ROOT.parent / "shared" / "captures" / "attacks"
 SAMPLE = ROOT / "samples" / "e2e-dial-in"
+PLAIN = ROOT / "samples" / "tcp-dial-in" / "capture.pcapng"
 CPU_SECONDS = 60
 ADDRESS_SPACE = 2 << 30
 
@@ -76,6 +81,25 @@ def test_an_identity_is_compared_as_octets(header: bytes, tmp_path: Path) -> Non
     assert code in (0, 1)
     assert session["tls"]["outcome"] == "decrypted"
     assert "INTERNAL" not in [finding["code"] for finding in session["findings"]]
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_octets_that_are_no_utf8_in_every_format(
+    format_: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Call-ID, identities, conference URI and MSRP paths: whatever shows them shows `\\xe7` (docs/json.md)."""
+    whole = PLAIN.read_bytes()
+    call_id = re.search(rb"\r\nCall-ID: (\S+)\r\n", whole)
+    assert call_id is not None
+    for text in (call_id[1], b"sip:alice", b"sip:chat", b"2855/"):
+        whole = whole.replace(text, text[:-1] + b"\xe7")
+    path = tmp_path / "capture.pcapng"
+    path.write_bytes(whole)
+    assert run(["analyze", str(path), "-f", format_, "--identities"]) in (0, 1)
+    out, err = capfd.readouterr()
+    assert err == ""
+    assert "INTERNAL" not in out
+    assert "\\xe7" in out or format_ in ("csv", "csv-findings", "junit")
 
 
 def test_ber_that_holds_itself() -> None:
