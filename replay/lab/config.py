@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from analyzer.toml_file import TomlFile
+from replay.admission import Network
 from replay.edge.address_plan import AddressPlan
 from replay.events import Endpoint
-from replay.sip.admission import Network
 
 HINT = "docs/lab.md lists the keys of the lab's file"
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from replay.admission import Admission
 from replay.events import Core, Endpoint
 from replay.h248 import Timers
 from replay.keying import Chance, Party
@@ -20,7 +21,7 @@ from replay.mrfc import FAULTS as MRFC_FAULTS
 from replay.mrfc import Mrfc, MrfcConfig
 from replay.mrfp import FAULTS as MRFP_FAULTS
 from replay.mrfp import Mrfp, MrfpConfig
-from replay.sip import Admission, Directory
+from replay.sip import Directory
 from replay.ue import FAULTS as UE_FAULTS
 from replay.ue import Step, Ue, UeConfig
 
@@ -118,6 +119,7 @@ def make_mrfp(config: LabConfig, *, faults: frozenset[str] = frozenset(), world:
     made = MrfpConfig(
         h248=config.mrfp_h248,
         controllers=(config.mrfc_h248,),
+        admission=Admission(config.allowed),
         media_address=config.mrfp_media,
         media_ports=config.media_ports,
         transport=config.h248_transport,

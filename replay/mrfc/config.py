@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from replay.admission import Admission
 from replay.events import Endpoint
 from replay.h248 import Timers
 from replay.keying import Party
 from replay.mrfc.faults import FAULTS
-from replay.sip import Admission, Directory
+from replay.sip import Directory
 from replay.sip.transactions import T1
 
 

@@ -295,11 +295,15 @@ class Gateway:
 
 
 def _route(route: Route, said: ServiceChange) -> Route:
-    """Where the MRFP wants to be spoken to: at its ServiceChangeAddress, a port or an identifier, or at the source."""
+    """Where the MRFP wants to be spoken to: at the port of its ServiceChangeAddress, or at the source.
+
+    Another host is not taken: over UDP anybody can speak in the MRFP's name.
+    """
     if isinstance(route, UdpRoute) and said.address:
         host, _, port = said.address.strip().rpartition(":")
-        if port.isascii() and port.isdigit() and 0 < int(port) < 65536:
-            return UdpRoute(route.local, (host.strip("[]") or route.peer[0], int(port)))
+        is_there = host.strip("[]") in ("", route.peer[0])
+        if is_there and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536:
+            return UdpRoute(route.local, (route.peer[0], int(port)))
     return route
 
 

@@ -53,7 +53,7 @@ class Commands:
     node: Node
     contexts: Contexts
     configuring: Configuring
-    hand_off: Callable[[str], None]
+    hand_off: Callable[[str], bool]
     "The controller sends us to another one (clause 7.2.8)."
     _verbs: dict[CommandName, Callable[[_Scope, Command], Said]] = field(init=False)
 
@@ -280,7 +280,8 @@ class Commands:
         method = change.method.lower()
         if command.termination_ids[0].upper() == ROOT:
             if method == "handoff" and change.mgc_id_to_try:
-                self.hand_off(change.mgc_id_to_try)
+                if not self.hand_off(change.mgc_id_to_try):
+                    raise Refusal(449, "unsupported or unknown parameter or property value: MgcIdToTry")
             elif method == "forced":
                 self.remove_all()
             elif method not in ("restart", "graceful"):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from analyzer.profile import DEFAULT_PROFILE, Profile
+from replay.admission import Admission
 from replay.events import Endpoint
 from replay.h248 import Timers
 
@@ -55,6 +56,8 @@ class MrfpConfig:
     "IP address for MSRP, announced in Local and used."
     media_ports: range = range(20_000, 30_000)
     "TCP ports for MSRP, one for each termination."
+    admission: Admission = field(default_factory=Admission)
+    "Which other hosts an MRFC may name as controllers: itself, and those that are listed here."
     name: str = "mrfp"
     mid: str = ""
     "Message identifier; empty: the H.248 address in brackets and its port."

@@ -191,11 +191,14 @@ class Registration:
         else:
             self._reach()
 
-    def hand_off(self, mgc: str) -> None:
-        """The controller sends us to another one."""
+    def hand_off(self, mgc: str) -> bool:
+        """The controller sends us to another one; False where that may not be one."""
+        if self._controller(mgc) is None:
+            return False
         self.is_registered = False
         self._cause = HANDED_OFF
         self._go_to(mgc)
+        return True
 
     def begin_anew(self) -> None:
         """No controller came back in time, and all contexts are freed: the next one is told that there are none."""
@@ -208,9 +211,9 @@ class Registration:
         self._reach()
 
     def _go_to(self, mgc: str) -> None:
-        controller = _endpoint(mgc, self._controllers[0])
+        controller = self._controller(mgc)
         if controller is None:
-            self.node.note("h248 controller without an address")
+            self.node.note("h248 controller without an address that may be one")
             self._try_later()
             return
         if controller in self._controllers:
@@ -218,6 +221,17 @@ class Registration:
         self._controllers.insert(0, controller)
         del self._controllers[len(self.node.config.controllers) + MAX_REDIRECTS :]
         self._reach()
+
+    def _controller(self, mgc: str) -> Endpoint | None:
+        """The place that a controller names; None for none, and for a host that is not listed.
+
+        Over UDP anybody can speak in a controller's name, and we would speak to that host again and again.
+        """
+        config, known = self.node.config, self._controllers[0]
+        found = _endpoint(mgc, known)
+        if found is None or found[0] in (host for host, _ in config.controllers):
+            return found
+        return found if config.admission.fits(known[0], found[0]) else None
 
     def _next_controller(self) -> None:
         self._controllers.append(self._controllers.pop(0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from replay.sip.admission import Admission
 from replay.sip.agent import SipAgent
 from replay.sip.dialog import Dialog
 from replay.sip.directory import Directory, bare_uri
@@ -10,7 +9,6 @@ from replay.sip.doorkeeper import Doorkeeper
 from replay.sip.layer import ClientKey, Hop, RequestIn, ResponseIn, ServerKey, SipEvent, SipLayer, TransactionFailed
 
 __all__ = [
-    "Admission",
     "ClientKey",
     "Dialog",
     "Directory",

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from dissectors.errors import DecodeError
 from dissectors.sip import SipMessage, parse_name_addr
+from replay.admission import Admission
 from replay.events import Endpoint
-from replay.sip.admission import Admission
 from replay.sip.dialog import Dialog, target_of
 from replay.sip.digest import DigestServer
 from replay.sip.directory import Directory

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from replay.admission import Admission
 from replay.events import Endpoint
 from replay.keying import Party
-from replay.sip import Admission, Directory
+from replay.sip import Directory
 from replay.sip.transactions import T1
 from replay.ue.faults import FAULTS
 from replay.ue.script import Step

@@ -11,10 +11,11 @@ from typing import Any
 from lab_world import World
 from small_mrfp import SmallMrfp
 
+from replay.admission import Admission
 from replay.keying import Party
 from replay.kms import Kms, KmsConfig, KmsUser
 from replay.mrfc import Mrfc, MrfcConfig
-from replay.sip import Admission, Directory
+from replay.sip import Directory
 from replay.ue import DialIn, Leave, Say, SetNickname, Step, Ue, UeConfig
 
 CLOCK = 1_768_471_200.0

@@ -6,10 +6,12 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import Any
 
 from dissectors.h248 import H248Message, TransactionReply, TransactionRequest, decode_h248, encode_h248
 from dissectors.msrp import MsrpMessage, MsrpStream
+from replay.admission import Admission
 from replay.events import (
     Accepted,
     Datagram,
@@ -53,7 +55,8 @@ def chance(seed: str = "mrfp") -> Callable[[int], bytes]:
 
 
 def config(**changes: Any) -> MrfpConfig:
-    base = MrfpConfig(h248=MG, controllers=(MGC,), media_address=MEDIA, random=chance())
+    allowed = Admission(allowed=(ip_network("192.0.2.11/32"),))
+    base = MrfpConfig(h248=MG, controllers=(MGC,), media_address=MEDIA, random=chance(), admission=allowed)
     return replace(base, **changes)
 
 

@@ -10,14 +10,14 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
-from lab_parties import ALICE, BOB, SIP, mrfc, mrfp, place, ue, visit
+from lab_parties import ALICE, BOB, MRFC_H248, MRFP_H248, SIP, mrfc, mrfp, place, ue, visit
 from sip_caller import OFFER, Caller
 from sip_octets import CountingWorld
 
 from dissectors.sip import SipMessage
-from replay.events import Note, SendDatagram
+from replay.admission import Admission
+from replay.events import Datagram, Note, SendDatagram
 from replay.mrfc import Mrfc
-from replay.sip import Admission
 from replay.sip.dialog import response_to
 from replay.sip.digest import answer_challenge
 from replay.ue import Pause, Step
@@ -304,6 +304,21 @@ def test_our_ue_authenticates() -> None:
     assert wrong.call.ended_by == "401 Unauthorized"
     world.run(60)
     assert focus.focus.legs == {}
+
+
+# ---------------------------------------------------------------------- H.248
+
+
+@pytest.mark.parametrize(("address", "port"), [(f"[{VICTIM}]:2944", 2944), ("2945", 2945), ("[192.0.2.20]:2946", 2946)])
+def test_in_the_name_of_the_mrfp(address: str, port: int) -> None:
+    """ServiceChangeAddress (H.248.1 clause 7.2.8) names another port, but no other host."""
+    world, focus, _ = lab(audit_interval=1.0)
+    forged = f"!/2 [192.0.2.20]:2944\nT=9{{C=-{{SC=ROOT{{SV{{MT=RS,RE=901,AD={address}}}}}}}}}".encode()
+    world.carry_out("mrfc", focus.receive(Datagram(MRFC_H248, MRFP_H248, forged), world.now))
+    world.places.clear()
+    world.run(60)
+    assert VICTIM not in world.to
+    assert ("192.0.2.20", port) in world.places
 
 
 # ---------------------------------------------------------------------- the UE

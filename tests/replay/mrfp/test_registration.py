@@ -6,7 +6,7 @@ import pytest
 from mrfp_script import HEAD, MG, MGC, Script
 
 from dissectors.h248 import TransactionRequest, decode_h248
-from replay.events import Close, Connect, Connected, ConnectFailed, Datagram, Ended, Received, Send
+from replay.events import Close, Connect, Connected, ConnectFailed, Datagram, Ended, Received, Send, SendDatagram
 from replay.mrfp import FAULTS
 
 OTHER = ("192.0.2.11", 2944)
@@ -126,6 +126,25 @@ def test_hand_off() -> None:
     assert reply.startswith("{C=-{SC=ROOT")
     (request,) = [wish for wish in script.last if hasattr(wish, "peer") and wish.peer == OTHER]
     assert b'SV{MT=HO,RE="903 MGC Directed Change"' in request.data
+
+
+@pytest.mark.parametrize("mgc", ["[198.51.100.99]:2944", "[127.0.0.1]:22", "nowhere"])
+def test_hand_off_to_a_host_that_is_not_listed(mgc: str) -> None:
+    """Somebody speaks in the controller's name: the gateway stays where it is, and says nothing to that host."""
+    script = Script()
+    reply = script.order(f'C=-{{SC=ROOT{{SV{{MT=HO,RE="903 MGC Directed Change",MG={mgc}}}}}}}')
+    assert "ER=449{" in reply
+    script.wait(100.0)
+    assert {wish.peer for wish in script.of(SendDatagram)} <= {MGC}
+    assert script.mrfp.is_registered
+
+
+def test_a_reply_that_names_a_host_that_is_not_listed() -> None:
+    script = Script(registered=False)
+    number, *_ = asked(script)
+    answer(script, number, "SV{MG=[198.51.100.99]:2944}")
+    script.wait(100.0)
+    assert {wish.peer for wish in script.of(SendDatagram)} == {MGC}
 
 
 def test_over_tcp_the_gateway_connects_and_comes_back() -> None:

@@ -7,8 +7,9 @@ from ipaddress import ip_network
 import pytest
 from sip_script import Script, invite
 
+from replay.admission import Admission
 from replay.events import Note
-from replay.sip import Admission, RequestIn
+from replay.sip import RequestIn
 from replay.sip.ledger import LAPSE, MAX_ADDRESSES, MOST, Ledger
 
 LISTED = Admission(allowed=(ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")), known=frozenset({"203.0.113.5"}))

@@ -1,8 +1,9 @@
 """Who is served, and which addresses a request may have us send to.
 
-A SIP request names addresses besides the one that it comes from: in Contact and Record-Route, in Refer-To, in its
-session description. Whoever sends there what a stranger asks for is his tool against others. So an address that a
-request names must be the one that the request comes from, or one that the operator listed.
+A request names addresses besides the one that it comes from: in SIP in Contact and Record-Route, in Refer-To, in its
+session description; in H.248 ServiceChange names controllers, and places to speak to. Whoever sends there what a
+stranger asks for is his tool against others. So an address that a request names must be the one that the request comes
+from, or one that the operator listed.
 """
 
 from __future__ import annotations
