@@ -11,6 +11,7 @@ _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\
 
 `str.isprintable` takes them for printable; bidirectional controls, zero-width spaces, U+2028, U+FEFF it does not.
 """
+_ASCII = re.compile(r"[ -~]+")
 _NOT_ASCII = re.compile(r"[^ -~]")
 
 
@@ -38,7 +39,8 @@ def printable_json(data: bytes) -> bytes:
     if data.isascii() and b"\x7f" not in data:
         return data
     text = data.decode()
-    return data if is_printable(text) else _NOT_ASCII.sub(_json_escape, text).encode()
+    # Few characters of a record are not ASCII: only those are looked at one by one.
+    return data if is_printable(_ASCII.sub("", text)) else _NOT_ASCII.sub(_json_escape, text).encode()
 
 
 def _json_escape(found: re.Match[str]) -> str:
