@@ -25,6 +25,7 @@ from analyzer.cli.roles import ROLES, given_roles
 from analyzer.cli.suite_options import check_codes, load_rules, split_codes, suite_options
 from analyzer.cli.terminal import is_utf8, wants_colour, width
 from analyzer.cli.thresholds import LEVELS, NEVER
+from analyzer.errors import named_in
 from analyzer.report import FORMATS, Report, Tally
 
 if TYPE_CHECKING:
@@ -203,7 +204,8 @@ def analyze(
     files.reads("the project file", [project.path])
     files.reads("the profile", [profile or project.profile])
     files.check()
-    names = _profile(profile or project.profile)
+    with named_in(project.path, [project.profile]):
+        names = _profile(profile or project.profile)
     selected = _codes(select, "--select", project.select, project, suite)
     ignored = _codes(ignore, "--ignore", project.ignore, project, suite)
     judge = Judge(suite.flows, suite.checks, select=selected, ignore=ignored, profile=names)

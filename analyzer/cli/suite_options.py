@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from analyzer.codes import did_you_mean, matching
+from analyzer.errors import named_in
 
 if TYPE_CHECKING:
     from analyzer.cli.project_file import Project
@@ -38,7 +39,8 @@ def load_rules(plugins: Sequence[str], config: str | None) -> tuple[Suite, Proje
     from analyzer.suite import load_suite
 
     project = load_project(config)
-    return load_suite([*project.plugins, *plugins]), project
+    with named_in(project.path, project.plugins):
+        return load_suite([*project.plugins, *plugins]), project
 
 
 def split_codes(values: Iterable[str]) -> list[str]:
