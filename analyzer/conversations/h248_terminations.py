@@ -37,6 +37,12 @@ CHANGES = frozenset({CommandName.ADD, CommandName.MOVE, CommandName.MODIFY, Comm
 
 AFTERMATH_NS = 5_000_000_000
 "What is said about a termination so soon after its Subtract crossed it on the way, and begins no other life."
+MAX_BEGUN = 256
+"""Terminations that begin to be followed with one message.
+
+A controller adds one or two in a message, and some tens for a conference at once. 3,000 contexts fit into a datagram,
+and each that is followed becomes a session of a hundred times the octets.
+"""
 MAX_MEANT = 256
 "How many terminations of a context a wildcard is followed to, unless it subtracts them."
 
@@ -59,6 +65,10 @@ class TerminationTable:
         "Messages with several transactions: how many have no fate yet, and whether one concerned a termination."
         self.controllers: dict[str, set[str]] = defaultdict(set)
         "Controller address -> gateway addresses, told by who sends which command."
+        self._begun: tuple[Message | None, int] = None, 0
+        "The message that transactions were completed by last, and how many lives began with it."
+        self.crowded = 0
+        "Terminations that are not followed because of `MAX_BEGUN`, since this was last set to 0 by the caller."
         self.fresh: list[Termination] = []
         "Lives begun since this was last emptied by the caller."
         self.changed: list[Termination] = []
@@ -81,11 +91,13 @@ class TerminationTable:
                     self._settle(message, transaction.touched)
         for transaction in done:
             self._take(transaction)
+        self._begun = None, 0
 
     def expire(self, before: int) -> None:
         """Close transactions older than `before` whose other half never came."""
         for transaction in self.transactions.expire(before):
             self._take(transaction)
+        self._begun = None, 0
         gone = self._gone
         while gone and gone[0][0] < before:
             _, life = gone.popleft()
@@ -135,6 +147,8 @@ class TerminationTable:
     def _never_made(self, gateway: str, controller: str, pair: CommandPair) -> None:
         """An Add that failed or was not answered: it made nothing, and is why its leg went wrong."""
         transaction = pair.transaction
+        if not self._has_room(transaction):
+            return
         name = ",".join(pair.command.termination_ids)
         self._lives_begun += 1
         life = Termination(gateway, controller, pair.context_id, name, transaction.first, transaction.first)
@@ -199,6 +213,8 @@ class TerminationTable:
             if command == CommandName.ADD and not pair.executed:
                 self._never_made(gateway, controller, pair)
                 return
+            if not self._has_room(transaction):
+                return
             before = self._live.get(self._home.get((gateway, key[2]), key))
             life = self._begin(key, name, controller, transaction)
             if is_move:
@@ -212,6 +228,17 @@ class TerminationTable:
             life.ended = life.last
             self._leave(life)
             self._gone.append((life.ended, life))
+
+    def _has_room(self, transaction: Transaction) -> bool:
+        """May another life begin with the message that completed this transaction?"""
+        message, count = self._begun
+        if message is not transaction.messages[-1]:
+            message, count = transaction.messages[-1], 0
+        self._begun = message, count + 1
+        if count >= MAX_BEGUN:
+            self.crowded += 1
+            return False
+        return True
 
     def _begin(self, key: LifeKey, name: str, controller: str, transaction: Transaction) -> Termination:
         gateway, context_id, _ = key

@@ -13,7 +13,7 @@ from itertools import islice
 from operator import attrgetter
 
 from analyzer.conversations.connection import Connection
-from analyzer.conversations.h248_terminations import Termination, TerminationTable
+from analyzer.conversations.h248_terminations import MAX_BEGUN, Termination, TerminationTable
 from analyzer.conversations.kms_exchange import TO_KMS, KmsTable
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.sip_call import SipCall
@@ -48,6 +48,8 @@ MAX_UNLINKED_LISTED = 200
 "Messages without a session that are listed one by one; all are counted."
 MAX_BORDER_CONTEXTS = 2_000
 "Contexts of border gateways remembered for the second leg."
+CROWDED = f"h248 termination not followed: more than {MAX_BEGUN} begun in one message"
+"The note that counts them."
 MAX_OPEN = 100_000
 "How many calls, and how many terminations, wait for their end; above that the oldest are taken out."
 
@@ -186,6 +188,9 @@ class Correlator:
             self._forget_mate(life)
         table.fresh.clear()
         table.changed.clear()
+        if table.crowded:
+            self.coverage.notes[CROWDED] += table.crowded
+            table.crowded = 0
         for message in table.outside:
             self.coverage.unlinked["h248"] += 1
             if len(self.coverage.unlinked_list) < MAX_UNLINKED_LISTED:

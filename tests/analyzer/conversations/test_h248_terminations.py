@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analyzer.conversations.h248_terminations import Termination, TerminationTable
+from analyzer.conversations.h248_terminations import MAX_BEGUN, Termination, TerminationTable
 from analyzer.model import Message
 from dissectors.h248 import decode_h248, encode_h248
 from tests.analyzer.conversations.made import MG, MGC, MRFP, MS, START, UE, Gateway, S, media, msrp_sdp
@@ -325,3 +325,34 @@ def test_nothing_is_held_when_all_is_over() -> None:
     assert not room._home
     assert not room._shared
     assert not room._gone
+
+
+def crowd(g: Gateway, count: int) -> list[Message]:
+    adds = ",".join(f"A=ip/1/{number}" for number in range(count))
+    return both(g, 1, f"C=17{{{adds}}}")
+
+
+def test_as_many_lives_as_a_message_may_begin() -> None:
+    room = Room().feed(*crowd(Gateway(), MAX_BEGUN)).end()
+    assert len(room.lives) == MAX_BEGUN
+    assert room.crowded == 0
+
+
+def test_more_lives_are_counted_and_not_followed() -> None:
+    """What is known already is followed all the same: a Subtract of all ends all, and the next message has its room."""
+    g = Gateway()
+    room = Room().feed(*crowd(g, MAX_BEGUN + 3))
+    assert len(room.lives) == MAX_BEGUN
+    assert room.crowded == 3
+    room.feed(*both(g, 2, "C=18{A=ip/1/1000}")).feed(*both(g, 3, "C=17{S=*}")).end()
+    assert [life.ended is not None for life in room.lives] == [True] * MAX_BEGUN + [False]
+    assert room.crowded == 3
+
+
+def test_transactions_of_one_message_share_its_room() -> None:
+    """Without replies too, where each Add stands in a transaction of its own."""
+    g = Gateway()
+    many = "\n".join(f"T={number}{{C={number}{{A=ip/1/1}}}}" for number in range(1, MAX_BEGUN + 6))
+    room = Room().feed(g.down(many)).end()
+    assert len(room.lives) == MAX_BEGUN
+    assert room.crowded == 5
