@@ -15,7 +15,7 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         exit 1
     fi
     "$here/quietly" "Installing Debian's python3-venv ..." \
-        sh -c 'apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y python3-venv'
+        sh -c 'apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends python3-venv'
 fi
 rm -rf "$venv"
 "$here/quietly" "Making the virtual environment $venv ..." "$python" -m venv "$venv"
