@@ -106,7 +106,17 @@ def with_payload(data: bytes, chance: random.Random) -> bytes:
     head = payload_offset(data)
     if head is None or head >= len(data):
         return data
-    payload = bytearray(data[head:])
+    payload = mutated_octets(data[head:], chance)[:60_000]
+    changed = bytearray(data[:head]) + payload
+    struct.pack_into(">H", changed, 16, len(changed) - 14)
+    if data[23] == 17:
+        struct.pack_into(">H", changed, head - 4, len(payload) + 8)
+    return bytes(changed)
+
+
+def mutated_octets(whole: bytes, chance: random.Random) -> bytes:
+    """A message with octets changed, cut out, moved, repeated, and words put in that its grammar turns upon."""
+    payload = bytearray(whole)
     for _ in range(chance.choice((1, 1, 2, 8))):
         at, size = chance.randrange(len(payload) + 1), chance.choice((1, 1, 2, 8, 60))
         match chance.randrange(6):
@@ -124,12 +134,7 @@ def with_payload(data: bytes, chance: random.Random) -> bytes:
                 payload[at : at + size] = payload[other : other + size]
             case _:
                 payload[at : at + 1] = bytes([chance.randrange(256)])
-    payload = payload[:60_000]
-    changed = bytearray(data[:head]) + payload
-    struct.pack_into(">H", changed, 16, len(changed) - 14)
-    if data[23] == 17:
-        struct.pack_into(">H", changed, head - 4, len(payload) + 8)
-    return bytes(changed)
+    return bytes(payload)
 
 
 def payload_offset(data: bytes) -> int | None:
