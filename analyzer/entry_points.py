@@ -38,8 +38,9 @@ def entry_points(groups: Sequence[str]) -> list[FoundEntryPoint]:
     """Every entry point of these groups, in the order of the import path; of equals only the first."""
     found: dict[tuple[str, str, str], FoundEntryPoint] = {}
     wanted = [group.encode() for group in groups]
-    for folder in dict.fromkeys(sys.path):
-        for path in _distributions(folder or "."):
+    # An empty entry of the path is the current folder: what lies in a folder brings no programs (decision 19).
+    for folder in dict.fromkeys(filter(None, sys.path)):
+        for path in _distributions(folder):
             try:
                 with open(os.path.join(path, FILE), "rb") as file:
                     data = file.read()

@@ -13,9 +13,12 @@ from analyzer.user_text import shown
 HINT = "see docs/analyze.md, Profiles: each key is a list of names, and replaces the default"
 
 
-def load_profile(path: Path) -> Profile:
-    """The defaults with the keys of the file in their place. Raises UserError, naming file, line and key."""
-    file = TomlFile(path, HINT)
+def load_profile(path: Path, data: bytes | None = None) -> Profile:
+    """The defaults with the keys of the file in their place. Raises UserError, naming file, line and key.
+
+    `data` is its content, where it was read already.
+    """
+    file = TomlFile(path, HINT, data)
     file.refuse_unknown(file.table, [each.name for each in fields(Profile)])
     return replace(DEFAULT_PROFILE, **{key: _values(file, key, value) for key, value in file.table.items()})
 

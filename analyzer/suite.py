@@ -12,6 +12,8 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
@@ -25,6 +27,7 @@ from analyzer.findings import Result
 from analyzer.flows import FLOWS
 from analyzer.flows.flow import Flow, Step
 from analyzer.internal import PluginError
+from analyzer.plugin_source import SourceFile, SourceFinder
 
 CHECKS_GROUP = "mrfscope.checks"
 FLOWS_GROUP = "mrfscope.flows"
@@ -118,8 +121,11 @@ class Suite:
         self.origins[rule.code] = origin
 
 
-def load_suite(files: Sequence[str] = ()) -> Suite:
-    """Our own flows and rules, then those of installed packages, then those of these files. Raises UserError."""
+def load_suite(files: Sequence[str] = (), plugins: Sequence[Sequence[SourceFile]] = ()) -> Suite:
+    """Our own flows and rules, then those of installed packages, of plugins that were read, and of these files.
+
+    Raises UserError.
+    """
     suite = Suite()
     suite.add(CHECKS, FLOWS, OURS)
     for entry in entry_points((CHECKS_GROUP, FLOWS_GROUP)):
@@ -132,6 +138,10 @@ def load_suite(files: Sequence[str] = ()) -> Suite:
         else:
             checks, flows = [], _all([found] if isinstance(found, Flow) else found, Flow, origin, "it")
         suite.add_plugin(checks, flows, origin)
+    for sources in plugins:
+        name = str(sources[0].path)
+        checks, flows = _content(_module_read(sources), name)
+        suite.add_plugin(checks, flows, name)
     for name in dict.fromkeys(files):
         checks, flows = _content(_module(name), name)
         suite.add_plugin(checks, flows, name)
@@ -143,19 +153,43 @@ def _module(name: str) -> ModuleType:
     path = Path(name).resolve()
     if not path.is_file():
         raise UserError(f"{name}: no such plugin file", HINT)
-    known = sys.modules.get(path.stem)
-    if known is not None and getattr(known, "__file__", None) == str(path):
+    known = _loaded(path)
+    if known is not None:
         return known
-    # Under its own name, unless that means something else already.
-    free = known is None and path.stem.isidentifier() and importlib.util.find_spec(path.stem) is None
-    spec = importlib.util.spec_from_file_location(path.stem if free else f"mrfscope_plugin_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(_module_name(path), path)
     if spec is None or spec.loader is None:
         raise UserError(f"{name}: not a Python file; its name must end with .py", HINT)
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))
+    return _run(name, spec, spec.loader)
+
+
+def _module_read(sources: Sequence[SourceFile]) -> ModuleType:
+    """The same of a plugin that was read, with what it imports from its folder: nothing else is imported from there."""
+    plugin = sources[0]
+    known = _loaded(plugin.path)
+    if known is not None:
+        return known
+    finder = SourceFinder(sources)
+    spec = finder.spec(_module_name(plugin.path), plugin)
+    sys.meta_path.append(finder)
+    return _run(str(plugin.path), spec, finder)
+
+
+def _loaded(path: Path) -> ModuleType | None:
+    known = sys.modules.get(path.stem)
+    return known if known is not None and getattr(known, "__file__", None) == str(path) else None
+
+
+def _module_name(path: Path) -> str:
+    """A plugin's own name, unless that means something else already."""
+    free = path.stem not in sys.modules and path.stem.isidentifier() and importlib.util.find_spec(path.stem) is None
+    return path.stem if free else f"mrfscope_plugin_{path.stem}"
+
+
+def _run(name: str, spec: ModuleSpec, loader: Loader) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[module.__name__] = module  # dataclasses look there
-    loader = spec.loader
     _trying(name, lambda: loader.exec_module(module))
     return module
 

@@ -18,9 +18,20 @@ MOST_OCTETS = 1 << 20
 class TomlFile:
     """The tables of a file. Raises UserError where it cannot be read or is no TOML."""
 
-    def __init__(self, path: Path, hint: str = "") -> None:
+    def __init__(self, path: Path, hint: str = "", data: bytes | None = None) -> None:
+        """`data` is the content, where it was read already."""
         self.path = path
         self.hint = hint
+        if data is None:
+            data = self._octets()
+        try:
+            self.text = utf8_text(data)
+            self.table = read_toml(self.text)
+        except TextError as error:
+            raise UserError(f"{path}: not TOML: {error}", hint) from error
+
+    def _octets(self) -> bytes:
+        path, hint = self.path, self.hint
         try:
             with path.open("rb") as file:
                 data = file.read(MOST_OCTETS + 1)
@@ -30,11 +41,7 @@ class TomlFile:
             raise UserError(f"{path}: no such file", hint) from None
         if len(data) > MOST_OCTETS:
             raise UserError(f"{path}: larger than {MOST_OCTETS} octets", hint)
-        try:
-            self.text = utf8_text(data)
-            self.table = read_toml(self.text)
-        except TextError as error:
-            raise UserError(f"{path}: not TOML: {error}", hint) from error
+        return data
 
     def wrong(self, keys: Sequence[str], why: str) -> UserError:
         """What to raise when a value is not to be used: `mrfscope.toml:3: analyze.severity: ...`."""

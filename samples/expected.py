@@ -50,7 +50,7 @@ def expected(capture: bytes, keys: Path | None = None, *, twin: bool) -> dict[st
     record = report(capture, keys)
     if twin:
         return {"sessions": [_of_a_twin(session) for session in record["sessions"]]}
-    del record["tool"]
+    del record["tool"], record["project_file"]
     for each in record["captures"]:
         del each["path"]
     for session in record["sessions"]:

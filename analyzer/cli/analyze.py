@@ -26,7 +26,7 @@ from analyzer.cli.suite_options import check_codes, load_rules, split_codes, sui
 from analyzer.cli.terminal import is_utf8, wants_colour, width
 from analyzer.cli.thresholds import LEVELS, NEVER
 from analyzer.errors import named_in
-from analyzer.report import FORMATS, Report, Tally
+from analyzer.report import FORMATS, ProjectFile, Report, Tally
 
 if TYPE_CHECKING:
     from analyzer.cli.project_file import Project
@@ -200,12 +200,12 @@ def analyze(
     from analyzer.pipeline import Analysis, Options
 
     suite, project = load_rules(plugins, config)
-    files.reads("a plugin", [*plugins, *project.plugins])
+    files.reads("a plugin", [*plugins, *project.files_read()])
     files.reads("the project file", [project.path])
     files.reads("the profile", [profile or project.profile])
     files.check()
     with named_in(project.path, [project.profile]):
-        names = _profile(profile or project.profile)
+        names = _profile(profile, project)
     selected = _codes(select, "--select", project.select, project, suite)
     ignored = _codes(ignore, "--ignore", project.ignore, project, suite)
     judge = Judge(suite.flows, suite.checks, select=selected, ignore=ignored, profile=names)
@@ -250,11 +250,14 @@ def analyze(
             fail_on=thresholds.fail_on,
             limits=_limits(selected, ignored, thresholds, profile or project.profile, project),
             jobs=jobs,
+            project_file=_project_file(project),
         )
         with open_output(output, files=files) as out:
             form.load()(report, out)
     for note in analysis.absent if not quiet else ():
         remark(note)
+    if project.keys and not form.has_head:
+        complain(f"project file {project.path} sets {', '.join(project.keys)}")
     if not quiet and format_ != "text":
         for each in analysis.captures:
             if each.damage:
@@ -287,13 +290,19 @@ def _limits(
     return "; ".join(words)
 
 
-def _profile(path: str | None) -> Profile:
+def _profile(path: str | None, project: Project) -> Profile:
     from pathlib import Path
 
     from analyzer.profile import DEFAULT_PROFILE
     from analyzer.profile_file import load_profile
 
-    return load_profile(Path(path)) if path is not None else DEFAULT_PROFILE
+    if path is not None:
+        return load_profile(Path(path))
+    return load_profile(Path(project.profile), project.profile_octets) if project.profile else DEFAULT_PROFILE
+
+
+def _project_file(project: Project) -> ProjectFile | None:
+    return ProjectFile(str(project.path), tuple(project.keys)) if project.path is not None else None
 
 
 def _no_match(text: str, seen: int) -> str:

@@ -34,6 +34,7 @@ BUILT_IN = {
     "decrypt": "analyzer.cli.decrypt:decrypt",
     "explain": "analyzer.cli.explain:explain",
     "flows": "analyzer.cli.flows:flows",
+    "trust": "analyzer.cli.trust:trust",
 }
 """Our own commands, also entry points: looking those up reads the metadata of every distribution installed."""
 COMMANDS = "mrfscope.commands"

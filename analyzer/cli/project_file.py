@@ -1,7 +1,7 @@
 """`mrfscope.toml`: what every run in a project shall use, so that nobody has to type it (docs/analyze.md).
 
-The file is looked for in the current directory and upwards, or named with `--config FILE`. Paths in it are relative to
-it. What the command line says wins.
+The file is named with `--config FILE`, or found in the current directory or above it (`found_project`). Paths in it are
+relative to it. What the command line says wins.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from analyzer.cli.roles import given_roles
 from analyzer.cli.thresholds import LEVELS, NEVER
 from analyzer.codes import did_you_mean
+from analyzer.plugin_source import SourceFile
 from analyzer.toml_file import TomlFile
 from analyzer.user_text import shown
 
@@ -35,33 +36,41 @@ class Project:
     fail_on: str | None = None
     profile: str | None = None
     plugins: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list, compare=False)
+    "What it sets."
+    profile_octets: bytes | None = None
+    "The profile, where it was read already."
+    sources: list[list[SourceFile]] | None = None
+    "The plugins, where they were read already; otherwise the files are."
 
-
-def find_project_file(start: Path) -> Path | None:
-    """The nearest project file in a directory or above it."""
-    for folder in (start, *start.parents):
-        path = folder / NAME
-        if path.is_file():
-            return path
-    return None
+    def files_read(self) -> list[str | Path]:
+        """The plugins, with what they import where that is known."""
+        return [*self.plugins, *(each.path for plugin in self.sources or () for each in plugin)]
 
 
 def load_project(config: str | None) -> Project:
     """The project file of `--config`, else the one found from the current directory upwards. Raises UserError."""
+    from analyzer.cli.found_project import load_found
+
+    if config is not None:
+        return read_project(Path(config))
     try:
-        path = Path(config) if config is not None else find_project_file(Path.cwd())
-    except OSError:  # the current directory is gone
-        path = None
-    if path is None:
+        start = Path.cwd()
+    except OSError:  # it is gone
         return Project()
-    file = TomlFile(path, HINT)
+    return load_found(start)
+
+
+def read_project(path: Path, data: bytes | None = None) -> Project:
+    """What a project file says; `data` is its content, where it was read already. Raises UserError."""
+    file = TomlFile(path, HINT, data)
     file.refuse_unknown(file.table, ["analyze"])
     section = file.table.get("analyze", {})
     if not isinstance(section, dict):
         raise file.wrong(["analyze"], "must be a table: [analyze]")
     file.refuse_unknown(section, READERS, ["analyze"])
     values = {key: READERS[key](file, ["analyze", key], value) for key, value in section.items()}
-    return Project(path, **values)
+    return Project(path, **values, keys=list(values))
 
 
 def _strings(file: TomlFile, keys: list[str], value: object) -> list[str]:

@@ -22,7 +22,7 @@ def suite_options(command: F) -> F:
     command = click.option(
         "--config",
         metavar="FILE",
-        help="The project file; otherwise mrfscope.toml in the current directory or above it.",
+        help="The project file; otherwise mrfscope.toml in the current directory or above it (see mrfscope trust).",
     )(command)
     return click.option(
         "--plugin",
@@ -40,6 +40,8 @@ def load_rules(plugins: Sequence[str], config: str | None) -> tuple[Suite, Proje
 
     project = load_project(config)
     with named_in(project.path, project.plugins):
+        if project.sources is not None:
+            return load_suite(plugins, project.sources), project
         return load_suite([*project.plugins, *plugins]), project
 
 

@@ -65,6 +65,15 @@ class Tally:
         self.failing += fail_on is not None and at_least(finding.severity, fail_on)
 
 
+@dataclass(frozen=True, slots=True)
+class ProjectFile:
+    """The project file that the report was made with."""
+
+    path: str
+    keys: tuple[str, ...]
+    "What it sets."
+
+
 @dataclass(slots=True)
 class Report:
     """A report to write."""
@@ -92,6 +101,7 @@ class Report:
     "What the user left out or changed: a report says so, lest nothing found be taken for nothing wrong."
     jobs: int = 0
     "Processes as the user asked for them: 1, 2, or 0 for what the work calls for."
+    project_file: ProjectFile | None = None
 
 
 def begun(report: Report) -> Iterator[tuple[int, Session]]:
@@ -117,6 +127,8 @@ class Format:
     help: str
     early: bool = False
     "Takes sessions as soon as they are over, in any order."
+    has_head: bool = True
+    "Has room for what is about the whole report; without it the command says that."
 
     def load(self) -> Writer:
         module, _, function = self.writer.partition(":")
@@ -130,8 +142,8 @@ FORMATS = {
         Format("text", "analyzer.report.text_report:write_text", "for people"),
         Format("json", "analyzer.report.json_report:write_json", "one document"),
         Format("ndjson", "analyzer.report.ndjson_report:write_ndjson", "one record a line, as it is found", early=True),
-        Format("csv", "analyzer.report.csv_report:write_csv", "one row per message"),
-        Format("csv-findings", "analyzer.report.csv_report:write_findings_csv", "one row per finding"),
+        Format("csv", "analyzer.report.csv_report:write_csv", "one row per message", has_head=False),
+        Format("csv-findings", "analyzer.report.csv_report:write_findings_csv", "one row per finding", has_head=False),
         Format("junit", "analyzer.report.junit_report:write_junit", "for CI: a case per session and rule"),
     )
 }

@@ -18,6 +18,7 @@ from analyzer.report.records import (
     conference_record,
     coverage_record,
     entry_lines,
+    project_record,
     session_record,
     tool_record,
 )
@@ -37,6 +38,7 @@ def write_json(report: Report, out: BinaryIO) -> None:
     head = {
         "schema_version": SCHEMA_VERSION,
         "tool": tool_record(report.version),
+        "project_file": project_record(report.project_file),
         "captures": [capture_record(each) for each in analysis.captures],
         "coverage": coverage_record(analysis.coverage),
         "conferences": conferences,

@@ -19,7 +19,7 @@ from xml.sax.saxutils import escape, quoteattr
 from analyzer.correlate.session import Session
 from analyzer.findings import Finding, Severity, Status, at_least, was_held
 from analyzer.model import Verdict
-from analyzer.report import Report
+from analyzer.report import ProjectFile, Report
 from analyzer.report.findings_text import frame_words
 from analyzer.report.printable import printable
 from analyzer.report.rescue import rescued
@@ -185,11 +185,18 @@ def _properties(report: Report) -> Iterator[str]:
         "fail_on": report.fail_on.value if report.fail_on is not None else "never",
         **({"session_filter": report.selection} if report.selection else {}),
         **({"limits": report.limits} if report.limits else {}),
+        **_project_properties(report.project_file),
     }
     yield "    <properties>\n"
     for name, value in values.items():
         yield f'      <property name="{name}" value={_attribute(value or "")}/>\n'
     yield "    </properties>\n"
+
+
+def _project_properties(project_file: ProjectFile | None) -> dict[str, str]:
+    if project_file is None:
+        return {}
+    return {"project_file": project_file.path, "project_file.keys": " ".join(project_file.keys)}
 
 
 def _attribute(text: str) -> str:

@@ -15,6 +15,7 @@ from analyzer.report.records import (
     conference_record,
     coverage_record,
     entry_lines,
+    project_record,
     session_record,
     tool_record,
 )
@@ -28,7 +29,8 @@ def write_ndjson(report: Report, out: BinaryIO) -> None:
     def line(kind: str, record: Record) -> None:
         out.write(dumps({"record": kind, **record}) + b"\n")
 
-    line("tool", {"schema_version": SCHEMA_VERSION, **tool_record(report.version)})
+    head = {"schema_version": SCHEMA_VERSION, **tool_record(report.version)}
+    line("tool", {**head, "project_file": project_record(report.project_file)})
 
     def render(session: Session) -> bytes:
         record = session_record(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from analyzer.conversations.media import MediaEnd
     from analyzer.correlate.nodes import NodeTable
     from analyzer.correlate.session import Conference, Session
+    from analyzer.report import ProjectFile
     from analyzer.transport.flow import Flow
 
 SCHEMA_VERSION = 1
@@ -32,6 +33,10 @@ Record = dict[str, Any]
 
 def tool_record(version: str) -> Record:
     return {"name": "mrfscope", "version": version}
+
+
+def project_record(project_file: ProjectFile | None) -> Record | None:
+    return {"path": project_file.path, "keys": list(project_file.keys)} if project_file is not None else None
 
 
 def capture_record(capture: CaptureInfo) -> Record:

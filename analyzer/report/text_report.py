@@ -80,6 +80,8 @@ def _head(report: Report, listed: SessionList, numbers: Mapping[str, int], paint
             yield from conference_table(analysis.conferences, numbers)
     elif not quiet:
         yield "No sessions."
+    if quiet and report.project_file is not None and report.project_file.keys:
+        yield f"With project file {printable(report.project_file.path)}: {', '.join(report.project_file.keys)}."
 
 
 class _Details:
@@ -129,8 +131,8 @@ def _tail(report: Report, tally: Tally, paint: Paint) -> Iterator[str]:
     if tally.shown:
         yield ""
         yield summary_line(tally, paint)
-        if report.limits:
-            yield f"With {printable(report.limits)}."
+    if report.limits and (tally.shown or report.project_file is not None):
+        yield f"With {printable(report.limits)}."
 
 
 def _glyphs(report: Report) -> Glyphs:

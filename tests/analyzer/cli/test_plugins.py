@@ -55,7 +55,11 @@ def test_the_how_to_word_for_word(folder: Path) -> None:
 def test_the_project_file_of_the_how_to(folder: Path) -> None:
     (text,) = re.findall(r"```toml\n# mrfscope.toml\n(.*?)```", HOW_TO, re.S)
     (folder / "mrfscope.toml").write_text(text)
-    assert "warning ACME-1" in mrfscope("analyze", "capture.pcapng", cwd=folder).stdout
+    trusting = {"XDG_CONFIG_HOME": str(folder / "config")}
+    assert mrfscope("trust", cwd=folder, env=trusting).returncode == 0
+    assert "warning ACME-1" in mrfscope("analyze", "capture.pcapng", cwd=folder, env=trusting).stdout
+    named = mrfscope("analyze", "capture.pcapng", "--config", "mrfscope.toml", cwd=folder)
+    assert "warning ACME-1" in named.stdout
 
 
 def test_the_package_of_the_how_to(folder: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from analyzer.cli.project_file import Project, find_project_file, load_project
+from analyzer.cli.found_project import project_files
+from analyzer.cli.project_file import Project, load_project
 from analyzer.errors import UserError
 from analyzer.profile import DEFAULT_PROFILE
 from analyzer.profile_file import load_profile
@@ -51,11 +54,29 @@ def test_every_key(tmp_path: Path) -> None:
 def test_it_is_found_upwards_and_the_nearest_counts(tmp_path: Path) -> None:
     below = tmp_path / "a" / "b"
     below.mkdir(parents=True)
-    assert find_project_file(below) in (None, Path("/mrfscope.toml"))
+    assert list(project_files(below)) in ([], [Path("/mrfscope.toml")])
     above = project(tmp_path, "")
-    assert find_project_file(below) == above
     nearer = project(tmp_path / "a", "")
-    assert find_project_file(below) == nearer
+    assert list(project_files(below))[:2] == [nearer, above]
+
+
+def test_the_search_ends_at_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    below = home / "a"
+    below.mkdir(parents=True)
+    project(tmp_path, "")
+    monkeypatch.setenv("HOME", str(home))
+    assert list(project_files(below)) == []
+    mine = project(home, "")
+    assert list(project_files(below)) == [mine]
+    assert next(project_files(tmp_path)) == tmp_path / "mrfscope.toml"  # which is not in it
+
+
+def test_the_search_ends_at_the_file_system() -> None:
+    if not os.path.ismount("/dev/shm"):
+        pytest.skip("/dev/shm is no file system of its own here")
+    with TemporaryDirectory(dir="/dev/shm") as folder:
+        assert list(project_files(Path(folder))) == []
 
 
 @pytest.mark.parametrize(
@@ -207,7 +228,9 @@ class TestCommand:
     def test_every_command_reads_the_plugins_of_the_project(self, tmp_path: Path) -> None:
         (tmp_path / "broken.py").write_text("CHECKS = [1]\n")
         project(tmp_path, '[analyze]\nplugins = ["broken.py"]\n')
+        trusting = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+        assert mrfscope("trust", cwd=tmp_path, env=trusting).returncode == 0
         for words in (["checks", "list"], ["flows", "list"], ["explain", "TCP-1"], ["analyze", str(SAMPLE)]):
-            done = mrfscope(*words, cwd=tmp_path)
+            done = mrfscope(*words, cwd=tmp_path, env=trusting)
             assert done.returncode == 2
             assert "broken.py: CHECKS[0] is of type int, not Rule" in done.stderr

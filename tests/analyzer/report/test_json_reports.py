@@ -43,7 +43,15 @@ def test_the_schema_is_one() -> None:
 def test_the_document_fits_the_schema(name: str) -> None:
     document = json.loads(written("json", ANALYSES[name]))
     DOCUMENT.validate(document)
-    assert list(document) == ["schema_version", "tool", "captures", "coverage", "conferences", "sessions"]
+    assert list(document) == [
+        "schema_version",
+        "tool",
+        "project_file",
+        "captures",
+        "coverage",
+        "conferences",
+        "sessions",
+    ]
     assert len(document["sessions"]) == len(ANALYSES[name].found)
 
 
