@@ -9,8 +9,11 @@ from __future__ import annotations
 import os
 import random
 import resource
+import subprocess
+import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from entry_points import ENTRY_POINTS, Enter, corpus
@@ -88,3 +91,13 @@ def _seconds(function: Enter, octets: bytes) -> float:
     with suppress(DecodeError):
         function(octets)
     return time.process_time() - before
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", ENTRY_POINTS)
+def test_inputs_guided_by_coverage(name: str, tmp_path: Path) -> None:
+    """libFuzzer keeps what reaches a new branch: its own oracle of what was not tried yet."""
+    pytest.importorskip("atheris", reason="atheris is not installed (pip install atheris; it has wheels up to 3.13)")
+    command = [sys.executable, str(Path(__file__).with_name("guided.py")), name, "20000", str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=1200)
+    assert (run.returncode, "Done 20000 runs" in run.stderr) == (0, True), run.stderr[-3000:]
