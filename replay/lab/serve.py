@@ -127,7 +127,18 @@ def how_to_join(config: LabConfig, keys_file: str | None, *, openssl: bool = Fal
         lines.append("  secured     needs the keys: start the lab with --keys-out FILE")
     if not openssl:
         lines.append("  openssl     needs a call of its own: start the lab with --openssl")
+    lines += [f"  {'login':<12}{each}" for each in _login(config)]
     return "\n".join(lines)
+
+
+def _login(config: LabConfig) -> list[str]:
+    """Who has to authenticate, where anybody has."""
+    listed = f" or from {', '.join(map(str, config.allowed))}" if config.allowed else ""
+    if config.sip_users:
+        return [f"by SIP digest with a password of sip_users{',' if listed else ''}{listed}"]
+    if config.beyond_loopback:
+        return [f"on loopback{listed}; others are refused: name them with --allow, or in sip_users of the lab's file"]
+    return []
 
 
 def _place(end: tuple[str, int]) -> str:

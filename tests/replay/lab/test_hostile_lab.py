@@ -25,6 +25,7 @@ from attacks import (
     throw,
 )
 from lab_process import Watched, call, watched
+from oracles import shared_capture
 
 from tests.analyzer.cli.processes import needs_command
 
@@ -127,6 +128,48 @@ def test_torture(lab: Watched) -> None:
         throw(place, h248)
         throw(place, [each for seed, data in enumerate(h248) for each in damaged(data, seed, 3)])
     throw(SIP, [each for seed, data in enumerate(sip) for each in damaged(data, seed, 20)])
+
+
+def test_one_datagram_that_hung_the_decoder(lab: Watched) -> None:
+    """52 octets of BER with a type that holds itself, from a stranger and in the name of the other side."""
+    data = shared_capture(SHARED / "attacks" / "h248-ber-hang-udp.pcap").read_bytes()[-52:]
+    for place, source in ((MRFC_H248, MRFP_H248), (MRFP_H248, MRFC_H248)):
+        throw(place, [data])
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind((source[0], 0))
+            other.sendto(data, place)
+
+
+NAMING = {
+    "Contact": (b"INVITE", b"", 403),
+    "Refer-To": (b"REFER", b"Refer-To: <sip:you@192.0.2.99>\r\n", 403),
+    "c=": (b"INVITE", b"Content-Type: application/sdp\r\n", 488),
+}
+
+
+@pytest.mark.parametrize("name", NAMING)
+def test_who_names_others(name: str, lab: Watched) -> None:
+    """Loopback speaks for loopback alone."""
+    method, headers, status = NAMING[name]
+    contact = b"192.0.2.99" if name == "Contact" else NET.encode() + b".70"
+    sdp = (
+        b"v=0\r\no=- 1 1 IN IP4 192.0.2.99\r\ns=-\r\nc=IN IP4 192.0.2.99\r\nt=0 0\r\nm=message 22 TCP/MSRP *\r\n"
+        b"a=setup:actpass\r\na=accept-types:message/cpim\r\na=path:msrp://192.0.2.99:22/x;tcp\r\na=msrp-cema\r\n"
+    )
+    body = sdp if name == "c=" else b""
+    request = (
+        b"%b sip:chat-17@conf.example.net SIP/2.0\r\nVia: SIP/2.0/UDP %b;rport;branch=z9hG4bKn%d\r\n"
+        b"From: <sip:a@b>;tag=1\r\nTo: <sip:chat-17@conf.example.net>\r\nCall-ID: n%d\r\nCSeq: 1 %b\r\n"
+        b"Max-Forwards: 70\r\nContact: <sip:a@%b>\r\n%bContent-Length: %d\r\n\r\n%b"
+    ) % (method, contact, status + len(body), os.getpid() + len(body), method, contact, headers, len(body), body)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as caller:
+        caller.bind((f"{NET}.70", 0))
+        caller.settimeout(60)
+        caller.sendto(request, SIP)
+        answer = caller.recv(65_536)
+        while answer.startswith(b"SIP/2.0 100"):
+            answer = caller.recv(65_536)
+    assert answer.startswith(b"SIP/2.0 %d " % status)
 
 
 @pytest.mark.parametrize(("place", "kept"), [("sip", 128), ("h248", 0), ("kms", 64), ("metrics", 64)])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
+from ipaddress import ip_network
 
 import click
 
@@ -61,6 +62,26 @@ def test_keys_of_the_file_and_their_defaults() -> None:
         value = dict(value) if isinstance(value, Mapping) else value
         text = str(list(value)).replace("'", '"') if isinstance(value, tuple) else str(value)
         assert shown == (text.lower() if isinstance(value, bool) else text), key
+
+
+def test_who_may_join_is_said_where_not_everybody_may() -> None:
+    open_lab, net = LabConfig(beyond_loopback=True), ip_network("192.0.2.0/24")
+    last = [
+        how_to_join(each, None).splitlines()[-1]
+        for each in (
+            open_lab,
+            replace(open_lab, allowed=(net,)),
+            replace(open_lab, sip_users={"alice": "secret"}),
+            replace(open_lab, sip_users={"alice": "secret"}, allowed=(net,)),
+        )
+    ]
+    assert last == [
+        "  login       on loopback; others are refused: name them with --allow, or in sip_users of the lab's file",
+        "  login       on loopback or from 192.0.2.0/24; others are refused: name them with --allow, or in sip_users "
+        "of the lab's file",
+        "  login       by SIP digest with a password of sip_users",
+        "  login       by SIP digest with a password of sip_users, or from 192.0.2.0/24",
+    ]
 
 
 def test_what_is_found_beside_and_what_is_not_shown() -> None:
