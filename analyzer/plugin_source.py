@@ -7,15 +7,10 @@ compiled files that may lie beside them.
 from __future__ import annotations
 
 import ast
-import importlib.util
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from hashlib import sha256
-from importlib.abc import MetaPathFinder, SourceLoader
-from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
 
 from analyzer.errors import UserError
 from analyzer.regular_file import read_regular
@@ -40,6 +35,8 @@ class SourceFile:
     @property
     def digest(self) -> str:
         """SHA-256 of the content, hexadecimal."""
+        from hashlib import sha256
+
         return sha256(self.octets).hexdigest()
 
 
@@ -96,37 +93,3 @@ def _names(node: ast.AST, package: str) -> Iterable[str]:
         above = package.split(".")[: len(package.split(".")) - node.level + 1]
         base = ".".join([*filter(None, above), *filter(None, [base])])
     return [base, *(f"{base}.{each.name}" for each in node.names)] if base else [each.name for each in node.names]
-
-
-class SourceFinder(MetaPathFinder, SourceLoader):  # type: ignore[misc]
-    """Finds and runs modules of `plugin_sources`; asked after everything that is installed."""
-
-    def __init__(self, sources: Sequence[SourceFile]) -> None:
-        self._sources = {each.name: each for each in sources}
-        self._octets = {str(each.path): each.octets for each in sources}
-        self._names: dict[str, SourceFile] = dict(self._sources)
-
-    def find_spec(self, fullname: str, path: object = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """The module of this name, if it is one of them."""
-        return self.spec(fullname, self._sources[fullname]) if fullname in self._sources else None
-
-    def spec(self, name: str, source: SourceFile) -> ModuleSpec:
-        """What Python needs to run a source under a name."""
-        self._names[name] = source
-        where = [str(source.path.parent)] if source.is_package else None
-        spec = importlib.util.spec_from_file_location(name, source.path, loader=self, submodule_search_locations=where)
-        assert spec is not None
-        if spec.submodule_search_locations is not None:
-            spec.submodule_search_locations.clear()  # nothing is looked for in the folder
-        return spec
-
-    def get_filename(self, fullname: str) -> str:
-        """The file that a module was read from."""
-        return str(self._names[fullname].path)
-
-    def get_data(self, path: str | bytes) -> bytes:
-        """The octets that were read; nothing else can be had, compiled files least of all."""
-        found = self._octets.get(str(path))
-        if found is None:
-            raise OSError(f"{path!s} is not a part of the plugin")
-        return found

@@ -12,11 +12,10 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from analyzer.checks import CHECKS
 from analyzer.checks.rule import Rule
@@ -27,7 +26,10 @@ from analyzer.findings import Result
 from analyzer.flows import FLOWS
 from analyzer.flows.flow import Flow, Step
 from analyzer.internal import PluginError
-from analyzer.plugin_source import SourceFile, SourceFinder
+from analyzer.plugin_source import SourceFile
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
 
 CHECKS_GROUP = "mrfscope.checks"
 FLOWS_GROUP = "mrfscope.flows"
@@ -166,6 +168,8 @@ def _module(name: str) -> ModuleType:
 
 def _module_read(sources: Sequence[SourceFile]) -> ModuleType:
     """The same of a plugin that was read, with what it imports from its folder: nothing else is imported from there."""
+    from analyzer.plugin_finder import SourceFinder  # its imports take 10 ms, and few have plugins
+
     plugin = sources[0]
     known = _loaded(plugin.path)
     if known is not None:
