@@ -189,11 +189,17 @@ class Analysis:
             self._await(ours, theirs)
         for output in (ours, theirs):
             for flow in output.opened:
-                correlator.connection_opened(flow)
+                try:
+                    correlator.connection_opened(flow)
+                except Exception as error:
+                    correlator.lose_connection(error)
             for connection in output.connections:
-                if connection.transcript is not None:
-                    self._opener().look_at(connection, self.coverage)
-                correlator.add_connection(connection)
+                try:
+                    if connection.transcript is not None:
+                        self._opener().look_at(connection, self.coverage)
+                    correlator.add_connection(connection)
+                except Exception as error:
+                    correlator.lose_connection(error)
 
     def _await(self, *outputs: LaneOutput) -> None:
         for output in outputs:

@@ -113,6 +113,11 @@ class Correlator:
             said = f"frame {frame}: {name}, internal error, please report it: {place_of_error(error)}"
             self.coverage.unlinked_list.append(said)
 
+    def lose_connection(self, error: Exception) -> None:
+        """Account for a connection that could not be taken in."""
+        log_error("taking in a connection", error)
+        self.coverage.notes["tcp connection lost to an internal error"] += 1
+
     def connection_opened(self, flow: Flow) -> None:
         """Note that a connection began whose digest will come when it is over."""
         self.open_ports.update(_ports_of(flow))
@@ -245,8 +250,12 @@ class Correlator:
 
     def _expire(self, before: int | None) -> None:
         """Note the transactions that will not be answered any more."""
-        self.terminations.expire(1 << 62 if before is None else before - UNANSWERED_NS)
-        self._note_terminations()
+        try:
+            self.terminations.expire(1 << 62 if before is None else before - UNANSWERED_NS)
+            self._note_terminations()
+        except Exception as error:
+            log_error("looking for H.248 that is not answered", error)
+            self.coverage.notes["h248 transactions lost to an internal error"] += 1
 
     def _finished_calls(self, before: int | None, *, patient: bool = False) -> list[SipCall]:
         if before is None:
@@ -315,7 +324,10 @@ class Correlator:
             session = bare_session(error, call=call)
         self._claim(session)
         self._leaving.pop(call.call_id, None)
-        self.legs.forget(call.call_id)
+        try:
+            self.legs.forget(call.call_id)
+        except Exception as error:
+            note_internal(session, "linking", error)
         return session
 
     def _session_of_termination(self, life: Termination) -> Session:
@@ -329,7 +341,10 @@ class Correlator:
     def _session_of_connection(self, connection: Connection) -> Session | None:
         if connection.protocol not in ("msrp", "tls"):
             # SIP and H.248 over TCP are already in their sessions; a connection nobody announced is not ours.
-            self._forget_connection(connection)
+            try:
+                self._forget_connection(connection)
+            except Exception as error:
+                self.lose_connection(error)
             if connection.protocol == "":
                 self.coverage.ignored["tcp without payload, not announced"] += connection.packets
             return None
@@ -341,6 +356,17 @@ class Correlator:
         return session
 
     def _claim(self, session: Session) -> None:
+        try:
+            self._take_out(session)
+            self.conferences.note(session)
+        except Exception as error:
+            for life in session.terminations:
+                self._lives.pop(id(life), None)
+            for part in session.connections:
+                self._connections.pop(id(part.connection), None)
+            note_internal(session, "linking", error)
+
+    def _take_out(self, session: Session) -> None:
         for life in session.terminations:
             self._lives.pop(id(life), None)
             self.terminations.forget(life)
@@ -352,10 +378,6 @@ class Correlator:
             # A connection may carry several MSRP sessions (RFC 4975 section 5.4): it stays until each has its owner.
             if len(connection.claimed) >= len(connection.sessions):
                 self._forget_connection(connection)
-        try:
-            self.conferences.note(session)
-        except Exception as error:
-            note_internal(session, "linking", error)
 
     def _forget_connection(self, connection: Connection) -> None:
         self._connections.pop(id(connection), None)

@@ -33,6 +33,9 @@ H248_PPID = 7
 "SCTP payload protocol identifier of H.248 (IANA registry)."
 
 
+_TRANSPORTS = {6: "tcp", 17: "udp"}
+
+
 @dataclass(slots=True)
 class LaneOutput:
     """What a lane found since it was last asked."""
@@ -93,10 +96,7 @@ class Lane:
         self.coverage.ignored.update(rows.account)
         if rows.time:
             self.now = max(self.now, rows.time[-1])
-        runs = runs_of(rows.columns) if rows.columns is not None else Runs(place=[0] * len(rows), stop=[0])
-        scan = Scan()
-        if runs.columns is not None:
-            scan = scan_msrp(data, *runs.columns)
+        runs, scan = self._scan(rows)
         columns = zip(
             runs.place,
             rows.frame,
@@ -119,27 +119,39 @@ class Lane:
         taken = bytearray(len(rows))
         tcp, stops = self._tcp, runs.stop
         for place, frame, time, transport, addresses, ports, start, end, seq, ack, flags, missing in columns:
-            if transport == 6:
-                if taken[place]:
-                    if time >= tcp.due:
-                        receive_events(tcp.receive_time(time))
-                    continue
-                if stops[place]:
-                    if time >= tcp.due:
-                        receive_events(tcp.receive_time(time))
-                    stop, one, two = tcp.receive_run(rows, runs, place, stops[place])
-                    if one is not None and two is not None:
-                        taken[place:stop] = b"\1" * (stop - place)
-                        self._tcp_reader.receive_run(rows, runs, scan, place, stop, (one, two))
+            try:
+                if transport == 6:
+                    if taken[place]:
+                        if time >= tcp.due:
+                            receive_events(tcp.receive_time(time))
                         continue
-                events = receive_segment(addresses, ports, frame, time, seq, ack, flags, data[start:end], missing)
-                if events:
-                    receive_events(events)
-            elif transport == 17:
-                frames = fragmented.get(frame, (frame,)) if fragmented else (frame,)
-                self._datagram(frame, time, addresses, ports, data[start:end], missing, frames)
-            else:
-                self._packet(frame, time, addresses, ports, data[start:end])
+                    if stops[place]:
+                        if time >= tcp.due:
+                            receive_events(tcp.receive_time(time))
+                        stop, one, two = tcp.receive_run(rows, runs, place, stops[place])
+                        if one is not None and two is not None:
+                            taken[place:stop] = b"\1" * (stop - place)
+                            self._tcp_reader.receive_run(rows, runs, scan, place, stop, (one, two))
+                            continue
+                    events = receive_segment(addresses, ports, frame, time, seq, ack, flags, data[start:end], missing)
+                    if events:
+                        receive_events(events)
+                elif transport == 17:
+                    frames = fragmented.get(frame, (frame,)) if fragmented else (frame,)
+                    self._datagram(frame, time, addresses, ports, data[start:end], missing, frames)
+                else:
+                    self._packet(frame, time, addresses, ports, data[start:end])
+            except Exception as error:  # a fault of ours: it costs this packet
+                self._lose(_TRANSPORTS.get(transport, "sctp"), (frame,), error)
+
+    def _scan(self, rows: Rows) -> tuple[Runs, Scan]:
+        """The runs of MSRP that are read as columns; none where that fails: packet by packet gives the same."""
+        try:
+            runs = runs_of(rows.columns) if rows.columns is not None else Runs(place=[0] * len(rows), stop=[0])
+            return runs, scan_msrp(rows.data, *runs.columns) if runs.columns is not None else Scan()
+        except Exception as error:
+            log_error("looking for MSRP", error)
+            return Runs(place=[0] * len(rows), stop=[0]), Scan()
 
     def _datagram(
         self, frame: int, time: int, addresses: int, ports: int, data: bytes, missing: int, frames: tuple[int, ...]
@@ -162,12 +174,16 @@ class Lane:
             self.coverage.ignored["undecodable message"] += len(frames)
             return
         except Exception as error:  # a fault of ours: it costs this message
-            log_error(f"decoding {protocol}", error)
-            why = f"internal error, please report it: {place_of_error(error)}"
-            self.coverage.add_undecoded(Undecoded(protocol, frames[-1], 0, why))
-            self.coverage.ignored["undecodable message"] += len(frames)
+            self._lose(protocol, frames, error)
             return
         self._emit_decoded(protocol, flow, time, frames, decoded)
+
+    def _lose(self, protocol: str, frames: tuple[int, ...], error: Exception) -> None:
+        """Account for a message or packet that we failed on."""
+        log_error(f"reading {protocol}", error)
+        why = f"internal error, please report it: {place_of_error(error)}"
+        self.coverage.add_undecoded(Undecoded(protocol, frames[-1], 0, why))
+        self.coverage.ignored["undecodable message"] += len(frames)
 
     def _emit_decoded(self, protocol: str, flow: Flow, time: int, frames: tuple[int, ...], decoded: Any) -> None:
         self.coverage.messages[protocol] += 1
