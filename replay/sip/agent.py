@@ -34,6 +34,8 @@ LONGEST_DATAGRAM = 1300
 "Octets of a request that still goes over UDP (RFC 3261 section 18.1.1)."
 
 
+MAX_GONE = 10_000
+"Connections that ended of which the other end is remembered."
 SYNS = 4 * 60
 "Octets of the SYNs to somebody who does not answer, until the edge gives up (RFC 6298 section 5.7)."
 
@@ -71,6 +73,8 @@ class SipAgent:
         self._wishes: list[Wish] = []
         self._up: dict[int, Endpoint] = {}
         "Connections with the peer's end."
+        self._gone: dict[int, Endpoint] = {}
+        "Of connections that ended, the oldest first: dialogs that came over them may still want to be ended."
         self._opening: dict[int, _Opening] = {}
         self._visitors = Visitors(f"{layer.timer} visitors", "sip", Hospitality())
 
@@ -110,7 +114,7 @@ class SipAgent:
         elif isinstance(event, ConnectFailed):
             return self._connect_failed(event, now)
         elif isinstance(event, Ended):
-            self._up.pop(event.connection, None)
+            self._forget(event.connection)
             self._visitors.left(event.connection)
             self.layer.connection_ended(event.connection)
         elif isinstance(event, Congested | Relieved):
@@ -172,9 +176,16 @@ class SipAgent:
         return message
 
     def address_of(self, hop: Hop) -> str:
-        """Where messages of this hop come from; empty for a connection that is gone."""
-        place = hop[1] if isinstance(hop[1], tuple) else self._up.get(hop[1])
+        """Where messages of this hop come from, or came from; empty for a connection that is gone for long."""
+        place = hop[1] if isinstance(hop[1], tuple) else self._up.get(hop[1]) or self._gone.get(hop[1])
         return place[0] if place is not None else ""
+
+    def _forget(self, connection: int) -> None:
+        peer = self._up.pop(connection, None)
+        if peer is not None:
+            self._gone[connection] = peer
+        if len(self._gone) > MAX_GONE:
+            del self._gone[next(iter(self._gone))]
 
     def close(self) -> list[Wish]:
         """Close all connections."""

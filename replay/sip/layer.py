@@ -232,6 +232,9 @@ class SipLayer:
             return []
         server = self._servers[invite][0]
         was_accepted = server.state is State.ACCEPTED
+        if was_accepted and message.to_tag != server.to_tag:
+            self.faults["ACK of another dialog"] += 1
+            return []
         first = server.acknowledged(now)
         self._settle("server", invite)
         return [RequestIn(None, message, hop)] if first and was_accepted else []
@@ -291,6 +294,7 @@ class SipLayer:
             return
         server, _, via = known
         message = response_to(request, status, reason, via=via, tag=tag, headers=headers, body=body)
+        server.to_tag = message.to_tag
         server.respond(message, now)
         if server.status >= (300 if server.is_invite else 200):
             # The response is all that a repetition needs, and the ACK to a refusal has the branch of the INVITE.

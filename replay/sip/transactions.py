@@ -147,6 +147,8 @@ class ServerTransaction(Transaction):
     last: bytes = b""
     "The response sent last, which answers a repeated request."
     status: int = 0
+    to_tag: str = ""
+    "Of that response: who acknowledges a 2xx knows it."
     interval: float = 0.0
     failed: bool = False
     "No ACK came for a final response."

@@ -16,7 +16,7 @@ from sip_octets import CountingWorld
 
 from dissectors.sip import SipMessage
 from replay.admission import Admission
-from replay.events import Datagram, Note, SendDatagram
+from replay.events import Accepted, Datagram, Ended, Note, Received, SendDatagram
 from replay.mrfc import Mrfc
 from replay.sip.dialog import response_to
 from replay.sip.digest import answer_challenge
@@ -190,6 +190,28 @@ def test_a_proxy_on_the_way_stays_there() -> None:
     byes = [each.data for each in world.wire if each.data.startswith(b"BYE ")]
     assert byes[0].startswith(b"BYE sip:alice@198.51.100.66:5060 SIP/2.0\r\n")
     assert b"\r\nRoute: <sip:198.51.100.66:5070;lr>\r\n" in byes[0]
+
+
+@pytest.mark.parametrize("contact", [HERE, VICTIM])
+def test_a_call_over_tcp_whose_connection_is_gone(contact: str) -> None:
+    """BYE goes to its Contact, which is where the connection came from; another one was refused."""
+    world, focus, caller = lab()
+    octets = build(caller, "INVITE", OFFER.replace("actpass", "active"), ()).replace(b"SIP/2.0/UDP", b"SIP/2.0/TCP")
+    octets = octets.replace(b"<sip:alice@198.51.100.66:5060>", f"<sip:you@{contact}>".encode())
+    for event in (Accepted(-9, SIP["mrfc"], (HERE, 41_000)), Received(-9, octets)):
+        world.carry_out("mrfc", focus.receive(event, world.now))
+    world.run(0.2)
+    assert len(focus.focus.legs) == (contact == HERE)
+    for leg in focus.focus.legs.values():
+        assert leg.dialog is not None
+        tag = leg.dialog.key[1]
+        ack = build(caller, "ACK", "", (), to_tag=tag)
+        world.carry_out("mrfc", focus.receive(Received(-9, ack), world.now))
+    world.carry_out("mrfc", focus.receive(Ended(-9), world.now))
+    world.carry_out("mrfc", focus.stop(world.now))
+    world.run(1)
+    assert [each.request_uri for each in caller.requests("BYE")[:1]] == [f"sip:you@{HERE}"] * (contact == HERE)
+    assert VICTIM not in world.to
 
 
 def test_an_answer_of_somebody_who_names_others() -> None:

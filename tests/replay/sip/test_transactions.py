@@ -186,6 +186,18 @@ def test_a_2xx_without_ack_fails_after_64_t1() -> None:
     assert isinstance(script.events[1], TransactionFailed)
 
 
+def test_an_ack_without_our_tag_acknowledges_no_2xx() -> None:
+    """Who forges the source of an INVITE does not hear our tag: the 200 fails in its time, and the call ends."""
+    script = Script()
+    (event,) = script.hear(invite())
+    script.respond(event.key, 200, "OK")  # type: ignore[union-attr]
+    for tag in ("", ";tag=guessed"):
+        assert script.hear(invite("ACK", branch="z9hG4bKack", to_tag=tag)) == []
+    script.wait(32)
+    assert isinstance(script.events[-1], TransactionFailed)
+    assert script.layer.faults["ACK of another dialog"] == 2
+
+
 def test_an_ack_to_nothing_is_no_news() -> None:
     assert Script().hear(invite("ACK")) == []
 
