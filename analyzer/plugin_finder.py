@@ -28,7 +28,8 @@ class SourceFinder(MetaPathFinder, SourceLoader):  # type: ignore[misc]
         self._names[name] = source
         where = [str(source.path.parent)] if source.is_package else None
         spec = importlib.util.spec_from_file_location(name, source.path, loader=self, submodule_search_locations=where)
-        assert spec is not None
+        if spec is None:  # only without a loader
+            raise ImportError(f"{source.path} cannot be loaded", name=name)
         if spec.submodule_search_locations is not None:
             spec.submodule_search_locations.clear()  # nothing is looked for in the folder
         return spec

@@ -91,7 +91,7 @@ def load_checked(path: Path) -> Project:
     project = read_project(path, data)
     content = read_content(project, data)
     if why or project.plugins:
-        _must_be_trusted(project, content, trusted or load_trusted().get(str(path)))
+        _must_be_trusted(path, project, content, trusted or load_trusted().get(str(path)))
         project.sources = content.sources
     elif project.profile is not None and content.profile_status is not None:
         why = distrust(Path(project.profile), content.profile_status)
@@ -120,9 +120,7 @@ def _read_named(project: Project, found: Content) -> None:
         found.digests |= {str(each.path): each.digest for each in sources}
 
 
-def _must_be_trusted(project: Project, content: Content, trusted: Trusted | None) -> None:
-    path = project.path
-    assert path is not None
+def _must_be_trusted(path: Path, project: Project, content: Content, trusted: Trusted | None) -> None:
     if trusted is None:
         names = ", ".join(Path(name).name for name in project.plugins)
         raise UserError(
