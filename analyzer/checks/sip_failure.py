@@ -17,6 +17,8 @@ SERVED = not_applicable("its request was not refused with a status of this class
 GIVEN_UP_NS = 32_000_000_000
 "64*T1 (RFC 3261 section 17.1.1.2): who was challenged and is still there without another try has given up."
 CANCELLED = 487
+ORDINARY = frozenset({480, CANCELLED, 486, 600, 603})
+"What the called user did or was: away, busy, declining. Every node did its work (RFC 3261 sections 21.4.18 and 21.6)."
 
 
 def judge_refusal(evidence: Evidence, rule: Rule, hundreds: int) -> Result:
@@ -47,9 +49,21 @@ def judge_refusal(evidence: Evidence, rule: Rule, hundreds: int) -> Result:
         expected="a 2xx response",
         actual=f"{status} {phrase} from {refusal.flow.src_ip}{f' ({told})' if told else ''}",
         hint=advice_on(status),
-        # A ping: whatever comes back shows that the other side is there.
-        severity=Severity.INFO if facts.method == "OPTIONS" else None,
+        severity=severity_of(evidence, facts.method, status),
     )
+
+
+def severity_of(evidence: Evidence, method: str, status: int = 0) -> Severity | None:
+    """How bad it is that a request of this session fails; None: as bad as the rule says.
+
+    A message session that cannot come about is an error. Calls of other media, registrations, subscriptions and single
+    requests are only seen beside it.
+    """
+    if method == "OPTIONS":
+        return Severity.INFO  # a ping: whatever comes back shows that the other side is there
+    if evidence.session.kind != "message" or status in ORDINARY:
+        return Severity.WARNING
+    return None
 
 
 def _was_cancelled(facts: CallFacts) -> bool:

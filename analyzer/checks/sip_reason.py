@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analyzer.checks.rule import Rule
-from analyzer.checks.sip_failure import NO_SIP, reason_text
+from analyzer.checks.sip_failure import NO_SIP, reason_text, severity_of
 from analyzer.checks.sip_statuses import advice_on
 from analyzer.evidence import Evidence
 from analyzer.findings import OK, Result, Severity, not_applicable
@@ -39,6 +39,7 @@ def judge(evidence: Evidence) -> Result:
                     expected="a BYE without Reason, or with one of normal clearing",
                     actual=f"Reason: {told} from {message.flow.src_ip}",
                     hint=_hint(reason),
+                    severity=severity_of(evidence, facts.method, _status(reason)),
                 )
     return OK if seen else NOT_ENDED
 
@@ -57,9 +58,14 @@ def is_failure(reason: Reason) -> bool:
     return protocol == "FAILURE_CAUSE"
 
 
+def _status(reason: Reason) -> int:
+    """The status that a Reason of SIP repeats; 0 for others."""
+    return reason.cause or 0 if reason.protocol.upper() == "SIP" else 0
+
+
 def _hint(reason: Reason) -> str:
     """A Reason of SIP has a status; others leave it with what the rule says."""
-    return f"{advice_on(reason.cause)} {RULE.fix}" if reason.protocol.upper() == "SIP" and reason.cause else ""
+    return f"{advice_on(_status(reason))} {RULE.fix}" if _status(reason) else ""
 
 
 RULE = Rule(

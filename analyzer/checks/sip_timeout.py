@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analyzer.checks.rule import Rule
-from analyzer.checks.sip_failure import KINDS, NO_SIP
+from analyzer.checks.sip_failure import KINDS, NO_SIP, severity_of
 from analyzer.conversations.sip_call import CallFacts
 from analyzer.evidence import Evidence
 from analyzer.findings import OK, Result, Severity, Status, not_observable
@@ -46,7 +46,7 @@ def judge(evidence: Evidence) -> Result:
         expected=f"a final response within {wait // 10**9} s",
         actual=f"none, while {last.flow.dst_ip} sent other SIP",
         status=Status.MISSING,
-        severity=Severity.WARNING if rung else None,
+        severity=Severity.WARNING if rung else severity_of(evidence, facts.method),
         confidence=Confidence.LIKELY,
     )
 

@@ -222,6 +222,9 @@ class CallFacts:
                 self._note_focus(message, sip)
         if openings:
             self.status = openings[max(openings)]
+            if self.method in REPEATED and not self.status:
+                # Sent again and again: the last one that was answered tells how it stands.
+                self.status = next((openings[cseq] for cseq in sorted(openings, reverse=True) if openings[cseq]), 0)
         if False in dialogs.values() and True not in dialogs.values():
             self.ended = True
         self.exchanges = exchanges(self.messages)

@@ -80,6 +80,10 @@ RIGHT = {
     "vlans-same-addresses.pcap": Right(
         chat(12, calls=2), TWO, also=lambda report: [each["msrp"]["requests"] for each in report["sessions"]] == [3, 3]
     ),
+    "subscribe-489-beside-good-chat.pcap": Right(
+        chat(4, sip=8), ((None, "warnings"), (DIAL_IN, "ok")), (("SIP-4XX", "warning"),)
+    ),
+    "call-to-a-busy-user.pcap": Right({"sip": 5, "sdp": 1}, ((None, "warnings"),), (("SIP-4XX", "warning"),)),
     "keepalive-random-octet.pcap": clean(8),
     "keepalive-null-octet.pcap": clean(4),
     "port-reuse-no-end.pcap": Right(chat(10, calls=2), TWO, also=lambda report: len(_tcp(report)) == 2),
@@ -151,8 +155,6 @@ NOT_YET_STATED = {
     "relay-auth-401.pcap",
     "snaplen-400.pcap",
     "sip-content-length-plus-2.pcap",
-    "subscribe-489-beside-good-chat.pcap",
-    "call-to-a-busy-user.pcap",
     "tls-certificates-only.pcap",
     "file-transfer-answer-sendrecv.pcap",
     "h248-text-tcp-without-tpkt.pcap",

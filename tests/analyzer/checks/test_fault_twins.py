@@ -47,6 +47,7 @@ def ping(at: float, status: str = "200 OK", name: str = "ping") -> str:
     )  # fmt: skip
 
 
+RINGS = NO_CALL + dropped("trying") + again("invite", 0.4) + final("180 Ringing")
 BYE_OF_MRFC = """
 BYE sip:alice@<<ue_a.sip>> SIP/2.0
 Via: SIP/2.0/UDP <<mrfc.sip>>;branch=z9hG4bKmrfcbye
@@ -117,7 +118,17 @@ CASES = [
         "503 with a Reason", "SIP-5XX", NO_CALL + final("503 Service Unavailable", "Reason: Q.850;cause=34"),
         ERROR, ("final",), says="refused with 503 Service Unavailable: Q.850 cause 34",
     ),
-    Case("603", "SIP-6XX", NO_CALL + final("603 Decline"), ERROR, ("final",)),
+    Case("606", "SIP-6XX", NO_CALL + final("606 Not Acceptable"), ERROR, ("final",)),
+    *(Case(status, "SIP-4XX", NO_CALL + final(f"{status} Away"), WARNING, ("final",)) for status in ("480", "486")),
+    *(Case(status, "SIP-6XX", NO_CALL + final(f"{status} No"), WARNING, ("final",)) for status in ("600", "603")),
+    *(
+        Case(status, f"SIP-{status[0]}XX", NO_CALL + final(f"{status} No"), ERROR, ("final",))
+        for status in ("403", "404", "415", "500")
+    ),
+    Case(
+        "rings for more than three minutes (timer C)", "SIP-TIMEOUT", RINGS + ping(300), WARNING, ("invite-2", "final"),
+        confidence=Confidence.LIKELY, says="answered provisionally, but never finally",
+    ),
     Case(
         "challenged, and nothing more while the node is there", "SIP-4XX",
         NO_CALL + final("407 Proxy Authentication Required") + ping(40), WARNING, ("final",),
@@ -270,6 +281,7 @@ UNSURE = [
     Unsure("no response, and not sent again", "SIP-TIMEOUT", NO_CALL + dropped("trying") + ping(70), NOT_OBSERVABLE),
     Unsure("challenged at the end of the capture", "SIP-4XX", NO_CALL + final("407 No"), NOT_OBSERVABLE),
     Unsure("487", "SIP-4XX", NO_CALL + final("487 Request Terminated"), NOT_APPLICABLE),
+    Unsure("rings for a minute: timer B has no say any more", "SIP-TIMEOUT", RINGS + ping(70), NOT_OBSERVABLE),
     Unsure("302", "SIP-4XX", NO_CALL + final("302 Moved Temporarily"), NOT_APPLICABLE),
     Unsure("BYE of normal clearing", "SIP-REASON", bye_of_mrfc(40, "Q.850;cause=16"), Status.OK),
     Unsure("BYE by the user", "SIP-REASON", bye_of_mrfc(40, "RELEASE_CAUSE;cause=1"), Status.OK),
