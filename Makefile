@@ -15,10 +15,10 @@ test: $(READY_DEV)
 	@sh .ci/debian-packages.sh
 	@$(BIN)/pytest -n 2 --dist loadfile -m "not soak"
 
-# The tests with the lowest versions that pyproject.toml allows.
+# The tests, or those of TESTS, with the lowest versions that pyproject.toml allows.
 test-lowest: $(LOWEST)/.ready
 	@sh .ci/debian-packages.sh
-	@$(LOWEST)/bin/pytest -n 2 --dist loadfile -m "not soak"
+	@$(LOWEST)/bin/pytest -n 2 --dist loadfile -m "not soak" $(TESTS)
 
 soak: $(READY_DEV)
 	$(BIN)/pytest -m soak

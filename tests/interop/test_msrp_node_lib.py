@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -60,7 +61,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     except subprocess.TimeoutExpired:
         pytest.skip("the npm registry does not answer")
     if done.returncode:
-        why = next((line for line in done.stderr.splitlines() if "npm error code" in line), "npm failed")
+        why = next((line for line in done.stderr.splitlines() if re.match("npm (error|ERR!) code", line)), "npm failed")
         pytest.skip(f"{PACKAGE} cannot be had from the npm registry ({why.strip()})")
     return folder / "node_modules" / "msrp-node-lib"
 
