@@ -14,9 +14,21 @@ from analyzer.capture.rows import Columns, Ints, Mask
 
 OTHER = "udp other"
 
-_WANTED, _H248, _GTP_U, _VXLAN, _GENEVE, _L2TP, _SCTP = (1 << i for i in range(7))
-_CARRIERS = _GTP_U | _VXLAN | _GENEVE | _L2TP | _SCTP
-_PORTS = {2944: _H248, 2945: _H248, 2152: _GTP_U, 4789: _VXLAN, 6081: _GENEVE, 1701: _L2TP, 9899: _SCTP}
+_WANTED, _H248, _GTP_U, _VXLAN, _GENEVE, _L2TP, _SCTP, _TZSP, _HEP = (1 << i for i in range(9))
+_CARRIERS = _GTP_U | _VXLAN | _GENEVE | _L2TP | _SCTP | _TZSP | _HEP
+_PORTS = {
+    2944: _H248,
+    2945: _H248,
+    2152: _GTP_U,
+    4789: _VXLAN,
+    6081: _GENEVE,
+    1701: _L2TP,
+    9060: _HEP,
+    9899: _SCTP,
+    37008: _TZSP,
+}
+_HEP3 = 0x48455033
+"""`HEP3` opens each packet of the protocol, whatever its port."""
 
 
 def udp_payload(octets: Octets, cut: Cut) -> tuple[Mask, Cut]:
@@ -70,6 +82,8 @@ class DatagramPicker:
             likely = (known != 0) | ((word & 0x80808080) == 0)
         elif self._sip:
             likely |= sip_looking(word)
+        else:
+            likely |= word == _HEP3
         walk.drop(OTHER, found.cut.packet[~likely])
         found, ports, known, word = narrowed(found, likely), ports[likely], known[likely], word[likely]
         good, payload = udp_payload(octets, found.cut)
@@ -82,6 +96,10 @@ class DatagramPicker:
         if brief.any():
             columns += self._short(source, narrowed(found, brief), ports[brief], known[brief], walk)
         rest = ~brief
+        homer = rest & (word == _HEP3)
+        if homer.any():
+            walk.hep.append(payload.where(homer))
+            rest &= ~homer
         if (known & _CARRIERS).any():
             rest = self._open_tunnels(payload, known, word, rest, walk)
             carried = rest & ((known & _SCTP) != 0)  # RFC 6951
@@ -126,10 +144,14 @@ class DatagramPicker:
             (_VXLAN, Layer.VXLAN, (first & 0x7F) == 8),  # the I flag; 0x80 is the G flag of group policies
             (_GENEVE, Layer.GENEVE, (first < 0x40) & np.isin(word & 0xFFFF, tuple(link.ETHERTYPES))),
             (_L2TP, Layer.L2TP, (word >> 16 & 0x800F) == 2),  # version 2, data
+            (_TZSP, Layer.TZSP, (first == 1) & (word >> 16 & 0xFF <= 5)),
         ):
             mask = rest & ((known & kind) != 0) & looks
             walk.open(layer, payload.where(mask))
             rest = rest & ~mask
+        third = rest & ((known & _L2TP) != 0) & ((word >> 16 & 0x800F) == 3)  # RFC 3931 section 4.1.2.1
+        walk.open(Layer.L2TP_V3, payload.where(third).after(4))
+        rest &= ~third
         return rest
 
     def _short(self, source: Source, found: Payload, ports: Ints, known: Ints, walk: Walk) -> list[Columns]:

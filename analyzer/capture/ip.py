@@ -123,11 +123,11 @@ def _deliver(version: int, cut: Cut, header: Ints, identity: Ints, protocol: Int
         if mask.any():
             found.append(Payload(version, cut.where(mask), header[mask], identity[mask]))
             rest &= ~mask
-    for number, layer in ((4, Layer.IPV4), (41, Layer.IPV6), (47, Layer.GRE), (137, Layer.MPLS)):
+    for number, layer in ((4, Layer.IPV4), (41, Layer.IPV6), (47, Layer.GRE), (115, Layer.L2TP_V3), (137, Layer.MPLS)):
         walk.open(layer, cut.where(rest & (protocol == number)))
     icmp = (protocol == 1) | (protocol == 58)
     walk.drop("icmp", cut.packet[icmp])
-    rest &= ~(icmp | np.isin(protocol, (4, 41, 47, 137)))
+    rest &= ~(icmp | np.isin(protocol, (4, 41, 47, 115, 137)))
     if rest.any():
         for number in np.unique(protocol[rest]).tolist():
             walk.drop(f"ip protocol {number}", cut.packet[protocol == number])

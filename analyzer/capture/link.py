@@ -1,8 +1,8 @@
 """Link layers of many packets at once, and the means to walk their layers.
 
-Covered: Ethernet and IEEE 802.1Q/802.1ad tags, SNAP, Linux cooked v1 and v2, BSD loopback, raw IP, PPP, Cisco HDLC. A
-layer is a function over a `Cut`, a column of octet ranges: it reads a field of all packets with one gather, and puts
-each packet under what comes next in a `Walk`. A field is only read of packets known to hold it.
+Covered: Ethernet and its tags (IEEE 802.1Q, 802.1ad, VN-Tag), SNAP, Linux cooked v1 and v2, BSD loopback, raw IP, PPP,
+Cisco HDLC. A layer is a function over a `Cut`, a column of octet ranges: it reads a field of all packets with one
+gather, and puts each packet under what comes next in a `Walk`. A field is only read of packets known to hold it.
 """
 
 from __future__ import annotations
@@ -87,6 +87,10 @@ class Layer(IntEnum):
     VXLAN = 13
     GENEVE = 14
     L2TP = 15
+    VN_TAG = 16
+    TZSP = 17
+    L2TP_V3 = 18
+    "From the session identifier on."
 
 
 class Payload(NamedTuple):
@@ -116,7 +120,7 @@ class Fragment(NamedTuple):
 class Walk:
     """What the layers found: ranges still to be opened, transport payloads, fragments, and packets given up."""
 
-    __slots__ = ("fragments", "noise", "pending", "sctp", "tcp", "udp")
+    __slots__ = ("foreign", "fragments", "hep", "noise", "pending", "sctp", "tcp", "udp")
 
     def __init__(self) -> None:
         self.pending: list[tuple[Layer, Cut]] = []
@@ -124,6 +128,10 @@ class Walk:
         self.udp: list[Payload] = []
         self.sctp: list[Payload] = []
         self.fragments: list[Fragment] = []
+        self.foreign: list[tuple[int, Cut]] = []
+        "Link type and frames that are for scapy."
+        self.hep: list[Cut] = []
+        "Packets of HEP3, which are read one by one."
         self.noise: list[tuple[str, Ints]] = []
 
     def open(self, layer: Layer, cut: Cut) -> None:
@@ -152,6 +160,7 @@ ETHERTYPES: dict[int, Layer] = {
     0x8100: Layer.VLAN,  # IEEE 802.1Q
     0x88A8: Layer.VLAN,  # IEEE 802.1ad
     0x9100: Layer.VLAN,  # QinQ before 802.1ad
+    0x8926: Layer.VN_TAG,  # IEEE 802.1BR's predecessor
     0x8847: Layer.MPLS,
     0x8848: Layer.MPLS,
     0x8864: Layer.PPPOE,
@@ -185,6 +194,12 @@ def ethernet(octets: Octets, cut: Cut, walk: Walk) -> None:
 def vlan(octets: Octets, cut: Cut, walk: Walk) -> None:
     cut = walk.whole(cut, 4)
     by_ethertype(octets.u16(cut.start + 2), cut.after(4), walk)
+
+
+def vn_tag(octets: Octets, cut: Cut, walk: Walk) -> None:
+    """VN-Tag, of which the EtherType was read: direction and the two virtual interfaces, then the real EtherType."""
+    cut = walk.whole(cut, 6)
+    by_ethertype(octets.u16(cut.start + 4), cut.after(6), walk)
 
 
 def snap(octets: Octets, cut: Cut, walk: Walk) -> None:

@@ -2,7 +2,8 @@
 
 The layers of `link` and `tunnels` are opened round by round over all packets of a block. What ends in UDP or SCTP is
 picked by `datagrams`, TCP by flow (`payloads`, `flows`). Fragments come one by one (`fragments`); what they make is
-walked again, like what scapy digs out of rare link types. Rows leave in time order (`rows`), without copies
+walked again, like what scapy digs out of rare link types, and what
+HEP3 holds. Rows leave in time order (`rows`), without copies
 (`duplicates`).
 
 Two processes can share a capture: each sees all packets, and owns by flow a part of TCP; SIP over UDP is lane 1's, the
@@ -13,11 +14,12 @@ every packet once.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.capture import fragments, link, tunnels
+from analyzer.capture import fragments, hep, link, tunnels
 from analyzer.capture.blocks import NO_TIME, PacketBlock
 from analyzer.capture.datagrams import DatagramPicker
 from analyzer.capture.duplicates import DuplicateFilter
@@ -48,6 +50,12 @@ def next_pass(dug: list[_Dug], before: Source) -> tuple[Source, Walk]:
     walk.open(Layer.IP, Cut(np.array([part.packet for part in dug]), start, end, end))
     octets = Octets(b"".join([part.octets for part in dug]))
     return before._replace(octets=octets, base=before.base + len(before.octets.data)), walk
+
+
+def _each(octets: Octets, cut: Cut) -> Iterator[tuple[int, bytes]]:
+    """Row in the block, and the octets, of each range."""
+    for row, start, end in zip(cut.packet.tolist(), cut.start.tolist(), cut.end.tolist(), strict=True):
+        yield row, octets.data[start:end]
 
 
 class Selector:
@@ -92,7 +100,8 @@ class Selector:
         segments: list[Segments] = []
         buffers: list[bytes] = []
         source = Source(Octets(block.data), 0, block.frame, time)
-        walk, dug = self._first_pass(source.octets, block)
+        walk = self._first_pass(source.octets, block)
+        dug: list[_Dug] = []
         for _ in range(PASSES):
             columns += self._descend(source, walk)
             for found in walk.sctp:
@@ -100,6 +109,7 @@ class Selector:
             for found in walk.tcp:
                 segments.append(self._own(tcp_segments(source, found, walk), walk))
             dug += self._reassemble(source, walk)
+            dug += self._unwrap(source.octets, walk)
             self._give_up_all(source, walk)
             buffers.append(source.octets.data)
             walk = Walk()
@@ -127,10 +137,9 @@ class Selector:
         return time
 
     @staticmethod
-    def _first_pass(octets: Octets, block: PacketBlock) -> tuple[Walk, list[_Dug]]:
+    def _first_pass(octets: Octets, block: PacketBlock) -> Walk:
         """Take the link headers off."""
         walk = Walk()
-        dug: list[_Dug] = []
         wire = block.offset + np.maximum(block.wirelen, block.caplen)
         whole = Cut(np.arange(len(block)), block.offset, block.offset + block.caplen, wire)
         first = int(block.linktype[0])
@@ -139,16 +148,9 @@ class Selector:
             cut = whole.where(block.linktype == kind)
             if kind in link.LINKS:
                 link.LINKS[kind](octets, cut, walk)
-            elif tunnels.known_to_scapy(kind):
-                for row, start, end in zip(cut.packet.tolist(), cut.start.tolist(), cut.end.tolist(), strict=True):
-                    packet = tunnels.innermost_ip(kind, octets.data[start:end])
-                    if packet is None:
-                        walk.drop("not IP", np.array([row]))
-                    else:
-                        dug.append(_Dug(row, packet))
             else:
-                walk.drop(f"unsupported link type {kind}", cut.packet)
-        return walk, dug
+                walk.foreign.append((kind, cut))
+        return walk
 
     def _descend(self, source: Source, walk: Walk) -> list[Columns]:
         """Open layers until only transport payloads are left; return the datagrams of UDP that are wanted."""
@@ -189,6 +191,31 @@ class Selector:
             self._give_up("tcp other", part.source.frame[part.payload.packet[noise[own]]])
             columns.append(part.where(~(ignored[own] | noise[own])).columns())
         return columns
+
+    @staticmethod
+    def _unwrap(octets: Octets, walk: Walk) -> list[_Dug]:
+        """What is read packet by packet: link types that only scapy knows, and HEP3."""
+        dug: list[_Dug] = []
+        for kind, cut in walk.foreign:
+            if not tunnels.known_to_scapy(kind):
+                walk.drop(f"unsupported link type {kind}", cut.packet)
+                continue
+            for row, packet in _each(octets, cut):
+                inner = tunnels.innermost_ip(kind, packet)
+                if inner is None:
+                    walk.drop("not IP", np.array([row]))
+                else:
+                    dug.append(_Dug(row, inner))
+        for cut in walk.hep:
+            whole = cut.end == cut.wire
+            walk.drop("hep packet truncated", cut.packet[~whole])
+            for row, packet in _each(octets, cut.where(whole)):
+                unwrapped = hep.ip_packet(packet)
+                if unwrapped.packet:
+                    dug.append(_Dug(row, unwrapped.packet))
+                else:
+                    walk.drop(unwrapped.why, np.array([row]))
+        return dug
 
     def _reassemble(self, source: Source, walk: Walk) -> list[_Dug]:
         """Take the fragments of a pass, in time order; return the datagrams that became whole."""

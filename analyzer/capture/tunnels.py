@@ -1,5 +1,5 @@
 """What carries IP: MPLS (RFC 3032), PPPoE (RFC 2516), GRE (RFC 2784, 2890, 2637), ERSPAN (draft-foschiano-erspan),
-GTP-U (TS 29.281), VXLAN (RFC 7348), Geneve (RFC 8926), L2TPv2 data (RFC 2661).
+GTP-U (TS 29.281), VXLAN (RFC 7348), Geneve (RFC 8926), L2TP data of version 2 (RFC 2661) and 3 (RFC 3931), TZSP.
 
 Each is a function over a `Cut` like those of `link`, so a capture that is tunnelled throughout costs little more than
 a plain one. Link types that these do not know are left to scapy, packet by packet (`innermost_ip`).
@@ -17,6 +17,7 @@ import numpy as np
 
 from analyzer.capture import ip, link
 from analyzer.capture.link import Cut, Layer, Octets, Walk
+from analyzer.capture.rows import Ints, Mask
 
 UNREADABLE = "tunnel unreadable"
 LABELS = 16
@@ -137,6 +138,109 @@ def l2tp(octets: Octets, cut: Cut, walk: Walk) -> None:
     walk.open(Layer.PPP, cut.after(size + pad))
 
 
+L2TP_OFFSETS = (0, 4, 8, 12)
+"""Octets between an L2TPv3 session identifier and the frame: no cookie, one of 4 or of 8 octets (RFC 3931 section
+4.1), no sublayer, or one of 4 octets (section 4.6). Only the ends of the session know; so what verifies is taken."""
+
+
+def l2tp_v3(octets: Octets, cut: Cut, walk: Walk) -> None:
+    """A data message from its session identifier on (RFC 3931 section 4.1): Ethernet, PPP or IP, as it verifies."""
+    cut = walk.whole(cut, 4, UNREADABLE)
+    control = octets.u32(cut.start) == 0
+    walk.drop("l2tp control", cut.packet[control])
+    rest = cut.where(~control).after(4)
+    for looks, layer in ((_is_ethernet, Layer.ETHERNET), (_is_ppp, Layer.PPP), (_is_ip, Layer.IP)):
+        for offset in L2TP_OFFSETS:
+            if not len(rest.packet):
+                return
+            inner = rest.after(offset)
+            fits = looks(octets, inner)
+            walk.open(layer, inner.where(fits))
+            rest = rest.where(~fits)
+    walk.drop(UNREADABLE, rest.packet)
+
+
+def _is_ip(octets: Octets, cut: Cut) -> Mask:
+    """Does an IP header stand here whose length is that of the range (behind Ethernet: or less, for the padding)?"""
+    return _ip_room(octets, cut, 0)
+
+
+def _is_ethernet(octets: Octets, cut: Cut) -> Mask:
+    held = cut.start + 34 <= cut.end
+    at = np.where(held, cut.start, 0) + 12
+    kind = octets.u16(np.where(held, at, 0))
+    fits = held & np.isin(kind, (*link.ETHERTYPES, 0x0806))
+    is_ip = fits & np.isin(kind, (0x0800, 0x86DD))
+    fits[is_ip] = _ip_room(octets, cut.after(14).where(is_ip), 46)
+    return fits
+
+
+def _is_ppp(octets: Octets, cut: Cut) -> Mask:
+    held = cut.start + 24 <= cut.end
+    word = octets.u32(np.where(held, cut.start, 0))
+    fits = held & np.isin(word, (0xFF030021, 0xFF030057))
+    fits[fits] = _ip_room(octets, cut.after(4).where(fits), 0)
+    return fits
+
+
+def _ip_room(octets: Octets, cut: Cut, padded: int) -> Mask:
+    """Which ranges hold an IP packet that fills them, or less than `padded` octets of a range."""
+    held = cut.start + 20 <= cut.end
+    word = octets.u32(np.where(held, cut.start, 0))
+    version = word >> 28
+    following = octets.u16(np.where(held, cut.start + 4, 0))
+    total = np.where(version == 4, word & 0xFFFF, following + 40)
+    room = cut.wire - cut.start
+    plausible = held & (((version == 4) & (word >> 24 & 15 >= 5)) | (version == 6))
+    fits: Mask = plausible & ((total == room) | ((total < room) & (room <= padded)))
+    return fits
+
+
+def tzsp(octets: Octets, cut: Cut, walk: Walk) -> None:
+    """TaZmen Sniffer Protocol: version 1, type, encapsulated protocol, tagged fields up to END, then the frame."""
+    cut = walk.whole(cut, 5, UNREADABLE)
+    kind = octets.u8(cut.start + 1)
+    walk.drop("tzsp control", cut.packet[kind > 1])  # configuration, keep-alive, port opener
+    cut = cut.where(kind <= 1)
+    protocol = octets.u16(cut.start + 2)
+    cut = cut.after(4)
+    for _ in range(TZSP_FIELDS):
+        if not len(cut.packet):
+            return
+        held = cut.start < cut.end
+        protocol, cut = protocol[held], walk.sound(cut, held, UNREADABLE)
+        tag = octets.u8(cut.start)
+        last = tag == TZSP_END
+        _encapsulated(cut.where(last).after(1), protocol[last], walk)
+        cut, protocol, tag = cut.where(~last), protocol[~last], tag[~last]
+        padding = tag == 0
+        held = padding | (cut.start + 2 <= cut.end)
+        protocol, padding, cut = protocol[held], padding[held], walk.sound(cut, held, UNREADABLE)
+        size = np.ones(len(padding), np.int64)
+        size[~padding] = 2 + octets.u8(cut.start[~padding] + 1)
+        cut = cut.after(size)
+    walk.drop(UNREADABLE, cut.packet)
+
+
+TZSP_END = 1
+TZSP_FIELDS = 64
+"""Tagged fields in a TZSP packet at most."""
+TZSP_LAYERS = {1: Layer.ETHERNET, 4: Layer.PPP, 7: Layer.IP}
+"""Encapsulated protocol of TZSP, as Wireshark numbers them -> how it is opened."""
+TZSP_FOREIGN = {18: 105, 119: 119}
+"""The same -> link type for scapy: IEEE 802.11, and that with a Prism header."""
+
+
+def _encapsulated(cut: Cut, protocol: Ints, walk: Walk) -> None:
+    known = np.isin(protocol, (*TZSP_LAYERS, *TZSP_FOREIGN))
+    walk.drop(UNREADABLE, cut.packet[~known])
+    for number, layer in TZSP_LAYERS.items():
+        walk.open(layer, cut.where(protocol == number))
+    for number, linktype in TZSP_FOREIGN.items():
+        if (protocol == number).any():
+            walk.foreign.append((linktype, cut.where(protocol == number)))
+
+
 @cache
 def _scapy_links() -> dict[int, Any]:
     """Scapy's classes by link type. Imported late: it costs half a second, and few captures need it."""
@@ -188,5 +292,8 @@ LAYERS: dict[Layer, Callable[[Octets, Cut, Walk], None]] = {
     Layer.VXLAN: vxlan,
     Layer.GENEVE: geneve,
     Layer.L2TP: l2tp,
+    Layer.VN_TAG: link.vn_tag,
+    Layer.TZSP: tzsp,
+    Layer.L2TP_V3: l2tp_v3,
 }
 """How each layer is opened."""

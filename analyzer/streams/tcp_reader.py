@@ -21,7 +21,7 @@ from analyzer.streams.speakers import StreamSpeaker
 from analyzer.transport.flow import Flow
 from analyzer.transport.tcp import Gap as TcpGap
 from analyzer.transport.tcp import Lifecycle, Piece, TcpConnection, TcpEvent, TcpStep, TcpStream
-from analyzer.transport.tcp_stream import SEQUENCE_MASK
+from analyzer.transport.tcp_stream import HOLE_TIME, SEQUENCE_MASK
 from dissectors.framing import Framed, StreamDecoder
 from dissectors.http import HttpStream
 from dissectors.msrp import MsrpStream
@@ -35,6 +35,8 @@ _STEP_WORDS[TcpStep.FIN] = "FIN"
 _STEP_WORDS[TcpStep.RST] = "RST"
 _STEP_WORDS[TcpStep.REFUSED] = "RST, connection refused"
 _STEP_WORDS[TcpStep.TIMEOUT] = "SYN never answered"
+_LATE_PLACES = {TcpStep.SYN: 0, TcpStep.SYN_ACK: 1, TcpStep.ESTABLISHED: 2}
+"Where a step that was recorded late stands in the rows of its connection."
 _OUTCOMES = [""] * (max(TcpStep) + 1)
 _OUTCOMES[TcpStep.CLOSED] = "closed"
 _OUTCOMES[TcpStep.RST] = "reset"
@@ -290,11 +292,18 @@ class ConnectionReader:
         if not digest.rows:
             digest.started = min(digest.started, event.time)
         word = _STEP_WORDS[event.step]
+        late = event.late and event.time - digest.started > HOLE_TIME
+        time = digest.started if late else event.time
         if word:
             direction = event.direction ^ self._tcp.streams[0].index
-            digest.rows.append((event.time, (event.frame,), direction, "tcp", word, -1))
+            row = (time, (event.frame,), direction, "tcp", word, -1)
+            if late:  # at the place that its sequence number gives it, and with the time of what followed
+                digest.rows.insert(_LATE_PLACES[event.step], row)
+                self._coverage.notes[f"tcp {word.partition(',')[0]} recorded after what follows it"] += 1
+            else:
+                digest.rows.append(row)
         if event.step is TcpStep.ESTABLISHED:
-            digest.established = event.time
+            digest.established = time
         outcome = _OUTCOMES[event.step]
         if outcome and digest.outcome != "reset":
             digest.outcome = outcome

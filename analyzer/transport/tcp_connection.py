@@ -2,7 +2,8 @@
 
 A capture may begin in the middle, miss packets, or have them shuffled by a millisecond. So a step is taken from what
 proves it rather than from the order of packets: the initiator's first segment that is no SYN completes the handshake
-whether or not the SYN-ACK was seen, and a SYN or SYN-ACK that comes late is fitted in by its sequence number.
+whether or not the SYN-ACK was seen, and a SYN or SYN-ACK that comes late is fitted in by its sequence number: even
+after everything else, where it is one below the first octet.
 """
 
 from __future__ import annotations
@@ -192,6 +193,8 @@ class TcpConnection:
         if flags & RST:
             return False
         if flags & SYN:
+            if not stream.syn_frames and self._begins(stream, seq):
+                return False
             if stream.initial_seq >= 0:
                 if seq == stream.initial_seq:
                     return is_over and self.state is not TcpState.TIMED_OUT and not flags & ACK
@@ -210,12 +213,25 @@ class TcpConnection:
             return False
         return stream.next_seq < 0 or not -WINDOW <= stream.distance(seq) <= 0
 
+    @staticmethod
+    def _begins(stream: TcpStream, seq: int) -> bool:
+        """Is a SYN with this number the one that the stream began with, only recorded later than its octets?"""
+        if stream.initial_seq >= 0:
+            return seq == stream.initial_seq
+        first = stream.first_seq
+        if first < 0:
+            return False
+        before = first - seq & SEQUENCE_MASK
+        return before == 1 or (before == 2 and stream.next_seq < 0)  # the acknowledgement may count a FIN
+
     # ------------------------------------------------------------------ steps
 
     def _receive_syn(
         self, stream: TcpStream, frame: int, time: int, seq: int, ack: int, flags: int, events: list[TcpEvent]
     ) -> None:
         peer = stream.peer
+        late = not stream.syn_frames and TcpState.ESTABLISHED <= self.state <= TcpState.RESET
+        was_guessed = self.guessed
         if len(stream.syn_frames) < SYN_FRAMES:
             stream.syn_frames.append(frame)
         stream.syn_time = time
@@ -232,13 +248,15 @@ class TcpConnection:
             if self.state is TcpState.SYN_SENT or self.state >= TcpState.REFUSED:
                 self.state = TcpState.SYN_RECEIVED
             if is_first or not any(event.step is TcpStep.SYN_ACK for event in self.lifecycle):
-                self._take(TcpStep.SYN_ACK, frame, time, stream.direction, events)
+                self._take(TcpStep.SYN_ACK, frame, time, stream.direction, events, late)
         elif len(stream.syn_frames) == 1:
-            self._take(TcpStep.SYN, frame, time, stream.direction, events)
+            self._take(TcpStep.SYN, frame, time, stream.direction, events, late)
             if stream.direction and peer.syn_frames:
                 self.simultaneous = True
                 if self.state is TcpState.SYN_SENT:
                     self.state = TcpState.SYN_RECEIVED
+        if late and was_guessed:
+            self._take(TcpStep.ESTABLISHED, frame, time, 0, events, late)
 
     def _turn(self) -> None:
         """Exchange the roles: the guess was wrong."""
@@ -311,7 +329,9 @@ class TcpConnection:
         else:
             self.state = TcpState.CLOSING
 
-    def _take(self, step: TcpStep, frame: int, time: int, direction: int, events: list[TcpEvent]) -> None:
-        event = Lifecycle(self, step, frame, time, direction)
+    def _take(
+        self, step: TcpStep, frame: int, time: int, direction: int, events: list[TcpEvent], late: bool = False
+    ) -> None:
+        event = Lifecycle(self, step, frame, time, direction, late)
         self.lifecycle.append(event)
         events.append(event)

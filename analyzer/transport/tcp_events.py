@@ -88,6 +88,8 @@ class Lifecycle:
     time: int
     direction: int
     "Who took the step: 0 the initiator, 1 the responder."
+    late: bool = False
+    "It was recorded after what it begins: its place is before all other steps."
 
 
 TcpEvent = Piece | Gap | Lifecycle

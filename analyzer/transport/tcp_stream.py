@@ -146,6 +146,14 @@ class TcpStream(FrameMarks):
         return 0 if self.unsettled else self.offset - self.gap_octets
 
     @property
+    def first_seq(self) -> int:
+        """Sequence number of its first octet: seen or, where it sent none, acknowledged; -1 where neither is."""
+        if self.next_seq < 0:
+            return self.peer.acks
+        start = self._lowest() if self.unsettled else 0
+        return self.next_seq - self.offset + start - self.finished & SEQUENCE_MASK
+
+    @property
     def unseen(self) -> int:
         """Octets at its end that were sent, as either end's numbers tell, and are not captured; a FIN counts 1."""
         if self.next_seq < 0:

@@ -127,6 +127,19 @@ def tunnels(inner: Any) -> dict[str, Any]:
             + struct.pack(">H", 0x21 if version == 4 else 0x57)
             + octets
         ),
+        "vn-tag": l2.Ether(src=MAC, dst=MAC, type=0x8926)
+        / raw(b"\x00\x0a\x80\x0b" + struct.pack(">H", ethertype) + octets),
+        "vn-tag-vlan": l2.Ether(src=MAC, dst=MAC, type=0x8926)
+        / raw(b"\x00\x0a\x80\x0b\x81\x00\x00\x04" + struct.pack(">H", ethertype) + octets),
+        "tzsp": ETHER / OUTER4 / UDP(sport=50000, dport=37008) / raw(b"\1\0\0\1\1" + bytes(ETHER / inner)),
+        "tzsp-tagged-fields": ETHER
+        / OUTER4
+        / UDP(sport=50000, dport=37008)
+        / raw(b"\1\0\0\1" + b"\x0a\1\x50" + b"\0\0" + b"\x29\2\0\x40" + b"\1" + bytes(ETHER / inner)),
+        "l2tp-3": ETHER
+        / IP(src="10.0.0.1", dst="10.0.0.2", proto=115)
+        / raw(struct.pack(">I", 9) + bytes(ETHER / inner)),
+        "l2tp-3-udp": ETHER / l2tp_udp / raw(struct.pack(">HHI", 3, 0, 9) + bytes(ETHER / inner)),
         "gtp-in-mpls-in-gre": ETHER
         / OUTER4
         / GRE(proto=0x8847)
@@ -135,6 +148,17 @@ def tunnels(inner: Any) -> dict[str, Any]:
         / gtp.GTP_U_Header(teid=9, gtp_type=255)
         / inner,
     }
+
+
+def l2tp_3(inner: Any, *, cookie: int, sublayer: int, udp: bool) -> Any:
+    """RFC 3931 section 4.1: session identifier, cookie, L2-specific sublayer, Ethernet."""
+    frame = struct.pack(">I", 9) + b"\x5a" * cookie + bytes(sublayer) + bytes(ETHER / inner)
+    if udp:
+        return ETHER / OUTER4 / UDP(sport=1701, dport=1701) / raw(struct.pack(">HH", 3, 0) + frame)
+    return ETHER / IP(src="10.0.0.1", dst="10.0.0.2", proto=115) / raw(frame)
+
+
+L2TP_3 = [(cookie, sublayer, udp) for cookie in (0, 4, 8) for sublayer in (0, 4) for udp in (False, True)]
 
 
 NAMES = list(tunnels(inner4(TEXT)))
@@ -154,6 +178,14 @@ def block_of(packets: Sequence[Any], linktype: int = 1) -> PacketBlock:
         linktype=np.full(count, linktype, np.int32),
         interface=np.zeros(count, np.int32),
     )
+
+
+def write_pcap(path: Path, packets: Sequence[Any]) -> None:
+    with path.open("wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+        for second, packet in enumerate(packets):
+            octets = bytes(packet)
+            file.write(struct.pack("<IIII", second, 0, len(octets), len(octets)) + octets)
 
 
 def selected(block: PacketBlock) -> tuple[list[tuple[int, int, int, bytes]], dict[str, int]]:
@@ -201,7 +233,64 @@ def test_cut_anywhere(name: str) -> None:
     assert all(TEXT.startswith(payload) for *_, payload in found)
 
 
+@pytest.mark.parametrize(("cookie", "sublayer", "udp"), L2TP_3)
+@pytest.mark.parametrize("version", [4, 6])
+def test_l2tp_3_is_read_as_it_verifies(cookie: int, sublayer: int, udp: bool, version: int) -> None:
+    inner = (inner4 if version == 4 else inner6)(TEXT)
+    found, account = selected(block_of([l2tp_3(inner, cookie=cookie, sublayer=sublayer, udp=udp)]))
+    assert [(ports >> 40, payload) for _, _, ports, payload in found] == [(version, TEXT)]
+    assert account == {}
+
+
+@pytest.mark.interop
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+@pytest.mark.parametrize("cookie", [0, 4, 8])
+@pytest.mark.parametrize("sublayer", [0, 4])
+def test_tshark_reads_l2tp_3_the_same(cookie: int, sublayer: int, tmp_path: Path) -> None:
+    """tshark is told what the ends agreed; here it is found."""
+    packets = [l2tp_3(inner4(TEXT), cookie=cookie, sublayer=sublayer, udp=udp) for udp in (False, True)]
+    path = tmp_path / "l2tp.pcap"
+    write_pcap(path, packets)
+    size = {0: "None", 4: "4 Byte Cookie", 8: "8 Byte Cookie"}[cookie]
+    layer = {0: "None", 4: "Default L2-Specific"}[sublayer]
+    told = ["-o", f"l2tp.cookie_size:{size}", "-o", f"l2tp.l2_specific:{layer}"]
+    fields = ["-T", "fields", "-E", "occurrence=l", "-e", "ip.src", "-e", "udp.srcport"]
+    command = ["tshark", "-r", str(path), *told, "-d", "l2tp.pw_type==0,eth", *fields]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert out.split() == ["192.0.2.1", "5060"] * 2
+    assert [(ports >> 16 & 0xFFFF, payload) for _, _, ports, payload in selected(block_of(packets))[0]] == [
+        (5060, TEXT)
+    ] * 2
+
+
+def test_tzsp_of_raw_ip_and_ppp() -> None:
+    """Encapsulated protocols other than Ethernet, as the header names them."""
+    inner = bytes(inner4(TEXT))
+    outer = ETHER / OUTER4 / UDP(sport=50000, dport=37008)
+    packets = [outer / raw(b"\1\0\0\7\1" + inner), outer / raw(b"\1\0\0\4\1\xff\3\0\x21" + inner)]
+    found, account = selected(block_of(packets))
+    assert [row[3] for row in found] == [TEXT, TEXT]
+    assert account == {}
+
+
+def test_tzsp_of_wireless_frames() -> None:
+    """IEEE 802.11 is left to scapy."""
+    dot11 = pytest.importorskip("scapy.layers.dot11")
+    frame = dot11.Dot11(type=2, subtype=0, FCfield=1, addr1=MAC, addr2=MAC, addr3=MAC) / l2.LLC() / l2.SNAP()
+    packet = ETHER / OUTER4 / UDP(sport=50000, dport=37008) / raw(b"\1\0\0\x12\1" + bytes(frame / inner4(TEXT)))
+    assert [row[3] for row in selected(block_of([packet]))[0]] == [TEXT]
+
+
 UNREADABLE = [
+    pytest.param(ETHER / OUTER4 / UDP(dport=37008) / raw(b"\1\0\0\1" + b"\x0a\1\x50"), id="tzsp-without-end"),
+    pytest.param(ETHER / OUTER4 / UDP(dport=37008) / raw(b"\1\0\0\1" + b"\0" * 90 + b"\1"), id="tzsp-padding-endless"),
+    pytest.param(ETHER / OUTER4 / UDP(dport=37008) / raw(b"\1\0\0\2\1" + bytes(60)), id="tzsp-token-ring"),
+    pytest.param(
+        ETHER / IP(src="10.0.0.1", dst="10.0.0.2", proto=115) / raw(b"\0\0\0\1" + b"\x9f" * 60), id="l2tp-3-unverified"
+    ),
+    pytest.param(
+        ETHER / OUTER4 / UDP(sport=1701, dport=1701) / raw(b"\0\3\0\0\0\0\0\1" + b"\x45" * 60), id="l2tp-3-udp"
+    ),
     pytest.param(ETHER / mpls(label=16, s=0) / raw(bytes(2)), id="mpls-cut"),
     pytest.param(ETHER / mpls(label=16, s=1) / raw(b"\x9f" * 40), id="mpls-of-something"),
     pytest.param(gre_raw(0x0800, 0x4000, bytes(60)), id="gre-routing"),
@@ -272,12 +361,15 @@ def test_tshark_reads_the_same(tmp_path: Path) -> None:
     """The innermost addresses, ports and payload, frame for frame."""
     packets = list(tunnels(inner4(TEXT)).values()) + list(tunnels(inner6(TEXT)).values())
     path = tmp_path / "tunnels.pcap"
-    with path.open("wb") as file:
-        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
-        for second, packet in enumerate(packets):
-            octets = bytes(packet)
-            file.write(struct.pack("<IIII", second, 0, len(octets), len(octets)) + octets)
-    told = ["-d", "mpls.label==99,pwethcw"]  # MPLS does not say what it holds, and tshark does not guess at pseudowires
+    write_pcap(path, packets)
+    told = [
+        "-d",
+        "mpls.label==99,pwethcw",
+        "-d",
+        "l2tp.pw_type==0,eth",
+        "-o",
+        "l2tp.l2_specific:None",
+    ]  # MPLS does not say what it holds, and tshark does not guess at pseudowires
     fields = [
         f"-e{name}"
         for name in ("frame.number", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "udp.srcport", "udp.payload")

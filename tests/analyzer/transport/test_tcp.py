@@ -499,6 +499,51 @@ def test_syn_ack_not_captured() -> None:
     assert wire.server(ACK, 502, 105, b"!") == [(1, 2, b"!", 5)]
 
 
+def test_syn_recorded_after_everything_else() -> None:
+    """RFC 9293 section 3.4: its number is one below the first octet, so it is this connection's; SYN-ACK was seen."""
+    wire = Wire()
+    wire.server(SYN | ACK, 499, 100)
+    wire.client(ACK, 100, 500)
+    wire.client(PSH | ACK, 100, 500, b"hello")
+    wire.client(FIN | ACK, 105, 500)
+    wire.server(FIN | ACK, 500, 106)
+    wire.client(ACK, 106, 501)
+    assert wire.client(SYN, 99, at=wire.time + 5 * SECOND) == [("SYN", 0, 7)]
+    (connection,) = wire.table
+    assert connection.lifecycle[-1].late
+    assert connection.state is TcpState.CLOSED
+
+
+@pytest.mark.parametrize("isn", [99, 0xFFFFFFFF])
+@pytest.mark.parametrize("spoken", [b"hello", b""])
+def test_syn_and_syn_ack_recorded_after_everything_else(isn: int, spoken: bytes) -> None:
+    """The guess of who called, by ports, is put right; a side that said nothing is known by what was acknowledged."""
+    wire = Wire()
+    first = isn + 1
+    wire.server(PSH | ACK, 500, first, b"welcome")
+    if spoken:
+        wire.client(PSH | ACK, first, 507, spoken)
+    assert wire.client(SYN, isn, at=wire.time + SECOND)[-2:] == [
+        ("SYN", 0, wire.frame),
+        ("ESTABLISHED", 0, wire.frame),
+    ]
+    assert wire.server(SYN | ACK, 499, first) == [("SYN_ACK", 1, wire.frame)]
+    (connection,) = wire.table
+    assert not connection.guessed
+    assert [event.late for event in connection.lifecycle if event.step is not TcpStep.END] == [True, True, True]
+
+
+@pytest.mark.parametrize("isn", [98, 100, 7_000_000])
+def test_syn_with_another_number_begins_another_connection(isn: int) -> None:
+    """The neighbour: ports used again."""
+    wire = Wire()
+    wire.server(PSH | ACK, 500, 100, b"welcome")
+    wire.client(PSH | ACK, 100, 507, b"hello")
+    wire.client(SYN, isn, at=wire.time + SECOND)
+    assert wire.log[-2:] == [("END", 0, 0), ("SYN", 0, 3)]
+    assert wire.table.opened == 2
+
+
 def test_mid_stream_start() -> None:
     wire = Wire()
     assert wire.client(ACK, 1000, 77) == []  # nothing to know yet
