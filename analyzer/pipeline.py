@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from analyzer.capture.embedded import EmbeddedSecrets
 from analyzer.capture.reader import CaptureReader, open_captures
 from analyzer.conversations.tls_transcript import HANDSHAKE_OCTETS, KEPT_OCTETS
 from analyzer.correlate.awaited import Awaited
@@ -81,6 +82,7 @@ class Analysis:
         self._awaited = Awaited(self.options.awaited)
         self._correlator.scope.identities = self.options.identities
         self.reader: CaptureReader = open_captures(self.paths, progress=self.options.progress, end=self.options.end)
+        self._embedded = EmbeddedSecrets(self.reader)
 
     @property
     def nodes(self) -> NodeTable:
@@ -108,7 +110,7 @@ class Analysis:
         options = self.options
         tls_octets = KEPT_OCTETS if options.opener is not None and options.opener.has_keys else HANDSHAKE_OCTETS
         twin = Twin(self.paths, options.udp_ports, tls_octets) if self._wants_twin() else None
-        lane = Lane(0, 2 if twin is not None else 1, options.udp_ports, tls_octets)
+        lane = Lane(0, 2 if twin is not None else 1, options.udp_ports, tls_octets, self._embedded.may_come)
         correlator = self._correlator
         finish = correlator.finish if early else correlator.finish_calls
         correlated = 0
@@ -134,7 +136,8 @@ class Analysis:
         self.coverage.packets = packets
         self.coverage.notes.update(self.absent)
         if self.options.opener is not None:
-            self.coverage.keys = self.options.opener.ring.account()
+            self.coverage.keys = self.options.opener.account()
+            self.coverage.notes.update(self.options.opener.notes)
         self.captures = [
             CaptureInfo(each.path, each.format, each.packets, each.first, each.last, each.damage, dict(each.skipped))
             for each in self.reader.captures
@@ -176,7 +179,11 @@ class Analysis:
             from analyzer.opening.opener import Opener
 
             self.options.opener = Opener()
-        return self.options.opener
+        opener = self.options.opener
+        opener.expects_secrets = self._embedded.may_come()
+        for path, key_log in self._embedded.new():
+            opener.add_embedded(path, key_log)
+        return opener
 
     def _correlate(self, ours: LaneOutput, theirs: LaneOutput) -> None:
         correlator = self._correlator

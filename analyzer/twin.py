@@ -16,6 +16,7 @@ from dataclasses import asdict, fields
 from operator import attrgetter
 from typing import Any, BinaryIO
 
+from analyzer.capture.embedded import EmbeddedSecrets
 from analyzer.capture.reader import open_captures
 from analyzer.conversations.connection import Connection
 from analyzer.model import Coverage, Gap, Message, Undecoded
@@ -127,8 +128,9 @@ def _run(paths: list[str], udp_ports: frozenset[int], tls_octets: int, pipe: Bin
     """The second process: never returns."""
     status = 1
     try:
-        lane = Lane(1, 2, udp_ports, tls_octets)
-        for block in open_captures(paths).blocks():
+        reader = open_captures(paths)
+        lane = Lane(1, 2, udp_ports, tls_octets, EmbeddedSecrets(reader).may_come)
+        for block in reader.blocks():
             _send(_wire(lane.feed(block)), pipe)
         _send(_wire(lane.finish()), pipe)
         _send(coverage_to_wire(lane.coverage), pipe)

@@ -45,6 +45,15 @@ NUMBERED = {0x9, 0xBAD, 0x40000BAD, 0x204, 0x216, 0x221}
 
 MINIMUM = {SECTION_HEADER: 28, INTERFACE: 20, PACKET: 32, SIMPLE_PACKET: 16, ENHANCED_PACKET: 32, SECRETS: 20}
 """Least total length of a block without options, in octets."""
+TLS_KEY_LOG = 0x544C534B
+SECRETS_OF = {
+    0x5353484B: "SSH",
+    0x57474B4C: "WireGuard",
+    0x5A4E574B: "ZigBee",
+    0x5A415053: "ZigBee",
+    0x4F504355: "OPC UA",
+}
+"""Secrets types, as Wireshark numbers them, of Decryption Secrets Blocks that open nothing that is read here."""
 MAXIMUM_BLOCK = (128 << 20) + 131072
 """Wireshark's bound on a block: a larger claim is damage."""
 MAXIMUM_INTERFACES = 1 << 16
@@ -280,6 +289,8 @@ class PcapngDecoder:
         elif self._secret_octets + length > MAXIMUM_SECRETS:
             self._count("secrets over the limit")
         else:
+            if kind != TLS_KEY_LOG:
+                self._count(f"secrets of {SECRETS_OF.get(kind, 'another kind')}")
             self.secrets.append((kind, body[8 : 8 + length]))
             self._secret_octets += length + 64
 

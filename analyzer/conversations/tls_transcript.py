@@ -7,6 +7,7 @@ handshake, which tells who spoke TLS and how.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 HANDSHAKE_OCTETS = 16 << 10
@@ -26,9 +27,15 @@ class TlsRoom:
 
     each: int = HANDSHAKE_OCTETS
     everything: int = ALL_OCTETS
+    may_open: Callable[[], bool] | None = None
+    "Asked once, when a handshake is full: may keys come all the same?"
 
     def take(self, kept: int, size: int) -> bool:
         """Room for `size` more octets of a direction that has `kept`? What is granted is gone."""
+        if kept + size > self.each and self.may_open is not None:
+            if self.may_open():
+                self.each = KEPT_OCTETS
+            self.may_open = None
         if kept + size > self.each or size > self.everything:
             return False
         self.everything -= size

@@ -6,7 +6,9 @@ is ever read.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
@@ -22,9 +24,24 @@ from analyzer.model import Coverage
 from analyzer.opening.tls_reader import TlsReader
 from analyzer.profile import DEFAULT_PROFILE, Profile
 from dissectors.tls.events import OutcomeKind
-from dissectors.tls.keylog import KeyLog
+from dissectors.tls.keylog import KeyLog, read_key_log
 from dissectors.tls.reasons import SUPPLY_IT
 from dissectors.tls.secrets import PskCandidate, PskQuery, TlsSecrets
+
+
+@dataclass(slots=True)
+class EmbeddedKeys:
+    """The TLS key logs that stood in one capture."""
+
+    path: str
+    client_randoms: set[bytes] = field(default_factory=set, repr=False)
+    opened: int = 0
+    "Sessions that they opened."
+
+    @property
+    def name(self) -> str:
+        """How reports call them."""
+        return f"Decryption Secrets Block of {self.path}"
 
 
 class Opener:
@@ -48,12 +65,34 @@ class Opener:
         self._secrets = TlsSecrets(psks=_find, rsa_keys=rsa_keys)
         if key_log is not None:
             self._secrets.key_log = key_log
+        self.expects_secrets = False
+        "Captures hold secrets, or may yet bring some: no connection is given up before its session is linked."
+        self._embedded: dict[str, EmbeddedKeys] = {}
+        "What the captures themselves held, by path."
+        self.notes: Counter[str] = Counter()
+        "What is worth a line of them."
+
+    def add_embedded(self, path: str, key_log: bytes) -> None:
+        """Take over a TLS key log that stood in the capture `path`; what the user supplied goes before it."""
+        log = read_key_log(key_log)
+        held = self._embedded.setdefault(path, EmbeddedKeys(path))
+        held.client_randoms |= log.client_randoms()
+        self._secrets.key_log.add_missing(log)
+        if log.malformed:
+            self.notes["lines of Decryption Secrets Blocks that no key log has"] += log.malformed
+
+    def account(self) -> list[tuple[str, int, int]]:
+        """Every key by name: sessions that it opened, and sessions it was tried for in vain."""
+        return self.ring.account() + [(each.name, each.opened, 0) for each in self._embedded.values()]
 
     @property
     def has_keys(self) -> bool:
         """Anything that could open a connection: else only handshakes are worth keeping."""
         secrets = self._secrets
-        return bool(self.ring.keys or len(secrets.key_log) or secrets.rsa_keys or self._psk_from_h248)
+        return (
+            bool(self.ring.keys or len(secrets.key_log) or secrets.rsa_keys or self._psk_from_h248)
+            or self.expects_secrets
+        )
 
     def look_at(self, connection: Connection, coverage: Coverage) -> None:
         """Without keys there is nothing to wait for: tell what the handshake of a finished connection shows."""
@@ -126,10 +165,13 @@ class Opener:
         if opened is not None:
             facts.key = str(opened)
             self.ring.note(opened.source, opened=True)
+        elif source is not None and source.kind == "key_log":
+            held = next((each for each in self._embedded.values() if facts.client_random in each.client_randoms), None)
+            facts.key = held.name if held is not None else "key log"
+            if held is not None:
+                held.opened += 1
         elif source is not None:
-            facts.key = {"key_log": "key log", "rsa_key": "RSA key of the server", "none": ""}.get(
-                source.kind, "resumption"
-            )
+            facts.key = {"rsa_key": "RSA key of the server", "none": ""}.get(source.kind, "resumption")
         for psk in asked.tried:
             if opened is None or psk.source != opened.source:
                 self.ring.note(psk.source, opened=False)

@@ -6,6 +6,7 @@ same file; selection gives every packet to exactly one of them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,8 +55,12 @@ class Lane:
         lanes: int = 1,
         udp_ports: frozenset[int] = frozenset((2945,)),
         tls_octets: int = HANDSHAKE_OCTETS,
+        may_open: Callable[[], bool] | None = None,
     ) -> None:
-        """`tls_octets`: how much is kept of each direction of a TLS connection, to be opened later."""
+        """`tls_octets`: how much is kept of each direction of a TLS connection, to be opened later.
+
+        `may_open` is asked once where that is full: may there be keys though none were supplied?
+        """
         self.coverage = Coverage()
         self.selector = Selector(lane, lanes, udp_ports)
         self.flows = FlowTable()
@@ -66,7 +71,9 @@ class Lane:
         self._output = LaneOutput()
         self._copies: dict[int, int] = {}
         "Frames that mirror ports doubled: copy -> the frame that was kept."
-        self._tcp_reader = TcpReader(self.coverage, self._emit_decoded, self.selector.ignore_flow, TlsRoom(tls_octets))
+        self._tcp_reader = TcpReader(
+            self.coverage, self._emit_decoded, self.selector.ignore_flow, TlsRoom(tls_octets, may_open=may_open)
+        )
 
     def feed(self, block: PacketBlock) -> LaneOutput:
         """Read one block."""

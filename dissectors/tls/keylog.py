@@ -50,6 +50,18 @@ class KeyLog:
             if not self._add_line(line):
                 self.malformed += 1
 
+    def add_missing(self, other: KeyLog) -> None:
+        """Take over what another key log has beside this one."""
+        for ours, theirs in ((self._rsa, other._rsa), (self._sessions, other._sessions)):
+            for found, secret in theirs.items():
+                ours.setdefault(found, secret)
+        for key, secret in other._secrets.items():
+            self._secrets.setdefault(key, secret)
+
+    def client_randoms(self) -> set[bytes]:
+        """The sessions that it has secrets of."""
+        return {client_random for _, client_random in self._secrets}
+
     def _add_line(self, line: bytes) -> bool:
         line = line.rstrip(b" \t")
         session = _RSA_SESSION.fullmatch(line)

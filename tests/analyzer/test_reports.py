@@ -91,6 +91,13 @@ RIGHT = {
             and report["sessions"][0]["steps"][4]["frames"] == [28, 6, 8]
         ),
     ),
+    "tls-secrets-inside.pcapng": Right(
+        chat(6),
+        (("e2e-dial-in", "failed"),),
+        (("DIN-1a", "error"), ("DIN-4c", "error")),
+        exit_code=1,
+        also=lambda report: [each["opened"] for each in report["coverage"]["tls"]["keys"]] == [1],
+    ),
     "keepalive-random-octet.pcap": clean(8),
     "keepalive-null-octet.pcap": clean(4),
     "port-reuse-no-end.pcap": Right(chat(10, calls=2), TWO, also=lambda report: len(_tcp(report)) == 2),
@@ -156,7 +163,6 @@ def test_report(name: str, tmp_path: Path) -> None:
 
 
 NOT_YET_STATED = {
-    "tls-secrets-inside.pcapng",
     "relay-auth-401.pcap",
     "snaplen-400.pcap",
     "sip-content-length-plus-2.pcap",
