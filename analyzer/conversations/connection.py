@@ -95,13 +95,15 @@ class Connection:
     "Counts connections within one lane, so that an opened one can be told from its later digest."
     guessed: bool = False
     "The SYN was not captured: which side is the client is a guess."
+    continues: bool = False
+    "It is the rest of a connection that was evicted: its begin was captured, and is another digest."
     protocol: str = ""
     "What spoke: `msrp`, `sip`, `h248`, `tls`, `http`, ... or empty when no octet was seen."
     established: int | None = None
     "Time of the third segment of the handshake."
     ended: int | None = None
     outcome: str = "open"
-    "`open`, `closed`, `reset`, `refused`, `timeout`."
+    "`open`, `closed`, `reset`, `refused`, `timeout`; `evicted`: let go for want of room."
     packets: int = 0
     retransmissions: int = 0
     gaps: int = 0
@@ -212,6 +214,7 @@ class Connection:
             self.last,
             self.number,
             self.guessed,
+            self.continues,
             self.protocol,
             self.established,
             self.ended,

@@ -61,7 +61,9 @@ def missing_tcp(connections: Iterable[ConnectionPart]) -> list[str]:
         connection = part.connection
         if connection.gaps:
             found.append("TCP octets not captured")
-        if connection.guessed:
+        if connection.continues:
+            found.append("TCP connection evicted and taken up again")
+        elif connection.guessed:
             if len(connection.sessions) < 2:
                 found.append("begin of the TCP connection not captured")
         elif connection.established is not None:

@@ -73,5 +73,9 @@ def _connection_state(part: ConnectionPart) -> State:
     connection = part.connection
     if connection.outcome in ("closed", "reset"):
         word = "ended" if connection.outcome == "closed" else "reset"
+        if connection.continues:
+            return f"taken up again, {word}", False
         return (word, True) if not connection.guessed else (f"begun before the capture, {word}", False)
+    if connection.outcome == "evicted":
+        return "evicted while it was open", False
     return "open at the end of the capture", False

@@ -24,6 +24,8 @@ from dissectors.tls.observer import TlsObserver
 from dissectors.tls.registry import HandshakeType
 from dissectors.tls.secrets import KeySource, TlsSecrets
 
+EVICTED = "the connection was let go for want of room, and with it its handshake; analyse fewer connections at a time"
+
 
 class TlsReader:
     """Reads the transcript of a connection once."""
@@ -80,6 +82,8 @@ class TlsReader:
         left_out = sum(transcript.left_out)
         if outcome.kind is OutcomeKind.DECRYPTED and left_out:
             facts.explanation += f"; {left_out} octets were not kept"
+        if self._connection.continues and outcome.kind is OutcomeKind.HANDSHAKE_NOT_CAPTURED:
+            facts.outcome, facts.explanation = OutcomeKind.GAP.value, EVICTED
         facts.client = observer.client
         facts.close_notify = (observer.close_notify[0], observer.close_notify[1])
         facts.opened = sum(each.opened for each in observer.accounts)

@@ -99,7 +99,9 @@ def _rows(session: Session, identities: bool) -> Iterator[tuple[str, str]]:
     for part in session.connections:
         connection = part.connection
         words = [connection.protocol.upper() or "no octets", connection.outcome]
-        if connection.guessed:
+        if connection.continues:
+            words.append("the rest of a connection that was evicted")
+        elif connection.guessed:
             words.append("SYN not captured, direction guessed")
         if connection.retransmissions:
             words.append(number_of(connection.retransmissions, "retransmission"))

@@ -73,7 +73,7 @@ class ConnectionReader:
     ) -> None:
         first = tcp.lifecycle[0] if tcp.lifecycle else None
         started = first.time if first is not None else tcp.time
-        self.digest = Connection(flow, back, started, started, tcp.number, tcp.guessed)
+        self.digest = Connection(flow, back, started, started, tcp.number, tcp.guessed, tcp.continues)
         self.speaker: StreamSpeaker | None = None
         self._tcp = tcp
         self._coverage = coverage
@@ -320,12 +320,22 @@ class ConnectionReader:
             self.digest.packets += stream.packets
             self.digest.retransmissions += stream.retransmissions
         self.digest.guessed = self._tcp.guessed
+        if self._tcp.evicted:
+            self._note_eviction()
         if self._exchange is not None:
             self._exchange.finish(self._ending())
         if self.digest.rows:
             self.digest.last = max(self.digest.rows, key=itemgetter(0))[0]
         if self._tcp.streams[0].index:
             self.digest.turn()
+
+    def _note_eviction(self) -> None:
+        """More may have come: nothing that is not here is to be called absent."""
+        if self.digest.outcome == "open":
+            self.digest.outcome = "evicted"
+        for direction in (0, 1):
+            if self._exchange is not None:
+                self._exchange.lose(direction)
 
     def _judge_end(self, stream: TcpStream) -> None:
         """Note octets that were sent last and not captured, or never any: nothing is to be called absent then."""
@@ -421,6 +431,7 @@ class TcpReader:
 
     def _give_up(self, connection: TcpConnection, reader: ConnectionReader) -> None:
         """None of our protocols: its packets are dropped by selection from now on."""
+        connection.wanted = reader.digest.protocol == "tls"
         if reader.digest.protocol == "tls":
             connection.ignore()
             return

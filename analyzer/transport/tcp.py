@@ -11,8 +11,10 @@ there; all else goes to `TcpConnection.receive`. Many such packets of one connec
 packets of others that come in between, by `receive_run`: nothing that `receive` does for these others depends on them
 (but for which connection leaves first when the table is full). Then their octets are for the caller to find.
 
-Memory is bounded: streams cap what they hold, connections leave when idle or ended, and above a hard cap ended ones,
-then the least recently used, leave early. The last event of one is always END.
+Memory is bounded: streams cap what they hold, connections leave when ended, or idle and not wanted, and above a hard
+cap ended ones, then those not wanted, then the least recently used leave early. One that may be of a session stays
+however long it is quiet, and should it have to leave, its rest is known for what it is. The last event of one is always
+END.
 """
 
 from __future__ import annotations
@@ -43,6 +45,8 @@ SYN_TIMEOUT = 60 * SECOND
 "ns after the last SYN at which a connection without answer is judged."
 CLOCK_STEP = 60 * SECOND
 "ns by which the capture time must fall back to be taken for another clock, not for shuffled packets."
+EVICTED_LIMIT = 50_000
+"Evicted connections remembered at most, so that what follows of them is known."
 _NEVER = 1 << 63
 
 
@@ -75,6 +79,7 @@ class TcpTable:
     __slots__ = (
         "_closing",
         "_connections",
+        "_evicted",
         "_holes",
         "_next_sweep",
         "_opening",
@@ -83,17 +88,26 @@ class TcpTable:
         "due",
         "evicted_full",
         "evicted_idle",
+        "idle_limit",
         "limit",
         "open_idle",
         "opened",
         "strays",
     )
 
-    def __init__(self, limit: int = 50_000, open_idle: int = 3600 * SECOND, closed_idle: int = 120 * SECOND) -> None:
+    def __init__(
+        self,
+        limit: int = 50_000,
+        open_idle: int = 3600 * SECOND,
+        closed_idle: int = 120 * SECOND,
+        idle_limit: int = 10_000,
+    ) -> None:
         self.limit = limit
         "The most connections kept at a time."
+        self.idle_limit = idle_limit
+        "The most of them that may be idle."
         self.open_idle = open_idle
-        "ns without a packet after which an open connection leaves."
+        "ns without a packet after which an open connection is idle: it leaves when it is not wanted."
         self.closed_idle = closed_idle
         "ns after its last packet at which an ended connection leaves; till then late packets find it."
         self.opened = 0
@@ -109,6 +123,7 @@ class TcpTable:
         self._opening: dict[TcpConnection, None] = {}  # SYN not yet answered, longest waiting first
         self._closing: dict[TcpConnection, None] = {}  # ended, longest ended first
         self._holes: dict[TcpConnection, None] = {}
+        self._evicted: dict[FlowKey, None] = {}  # from the initiator, longest evicted first
         self.due = -_NEVER
         "From this capture time on `receive_time` is to be called before a packet is left to `receive_run`."
         self._next_sweep = _NEVER
@@ -272,9 +287,17 @@ class TcpTable:
         else:
             # a service listens on the lower port when the other one is ephemeral; else who speaks first has called
             from_responder = flow.sport < 32768 <= flow.dport or flow.sport < 1024 <= flow.dport
+        continues = False
+        if self._evicted:
+            there = flow.key in self._evicted
+            continues = there or flow.reverse_key() in self._evicted
+            if continues:
+                self._evicted.pop(flow.key if there else flow.reverse_key())
+                from_responder = from_responder if is_start else not there
         self.opened += 1
         connection = TcpConnection(Flow(*flow.reverse_key()) if from_responder else flow, self.opened)
         connection.guessed = not is_start
+        connection.continues = continues and not is_start
         for stream in connection.streams:
             self._streams[stream.flow.key] = stream
         self._connections[connection] = None
@@ -296,10 +319,19 @@ class TcpTable:
         count = max(1, self.limit // 16)
         leaving = list(islice(self._closing, count))
         if not leaving:
-            leaving = sorted(self._connections, key=lambda connection: connection.time)[:count]
+            leaving = sorted(self._connections, key=lambda connection: (connection.wanted, connection.time))[:count]
         self.evicted_full += len(leaving)
         for connection in leaving:
-            self._remove(connection, events)
+            self._evict(connection, events)
+
+    def _evict(self, connection: TcpConnection, events: list[TcpEvent]) -> None:
+        """Let it go before its time. What follows of an open one is not to be called begun before the capture."""
+        if not connection.is_over and connection.wanted:
+            connection.evicted = True
+            self._evicted[connection.flow.key] = None
+            if len(self._evicted) > EVICTED_LIMIT:
+                del self._evicted[next(iter(self._evicted))]
+        self._remove(connection, events)
 
     # ------------------------------------------------------------------ what falls due
 
@@ -317,12 +349,21 @@ class TcpTable:
             self._next_sweep = now + self.open_idle // 4
         elif now >= self._next_sweep:
             self._next_sweep = now + self.open_idle // 4
-            idle = [connection for connection in self._connections if now - connection.time >= self.open_idle]
-            self.evicted_idle += len(idle)
-            for connection in idle:
-                self._remove(connection, events)
+            self._sweep(now, events)
         # many holes at a time are looked at less often, so that the cost per packet stays bounded
         self.due = now + (HOLE_TIME + len(self._holes) * 100_000 if self._holes else SECOND)
+
+    def _sweep(self, now: int, events: list[TcpEvent]) -> None:
+        """Let go what is idle and not wanted, and of what is wanted the longest idle above the limit."""
+        idle = [connection for connection in self._connections if now - connection.time >= self.open_idle]
+        leaving = [connection for connection in idle if not connection.wanted]
+        kept = len(idle) - len(leaving)
+        if kept > self.idle_limit:
+            wanted = sorted((each for each in idle if each.wanted), key=lambda connection: connection.time)
+            leaving += wanted[: kept - self.idle_limit]
+        self.evicted_idle += len(leaving)
+        for connection in leaving:
+            self._evict(connection, events)
 
     def _judge_opening(self, now: int, events: list[TcpEvent]) -> None:
         for connection in list(islice(self._opening, 1000)):

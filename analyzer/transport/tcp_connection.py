@@ -25,6 +25,8 @@ class TcpConnection:
 
     __slots__ = (
         "_doubtful_rst",
+        "continues",
+        "evicted",
         "guessed",
         "ignored",
         "lifecycle",
@@ -34,6 +36,7 @@ class TcpConnection:
         "streams",
         "takes_runs",
         "waiting",
+        "wanted",
     )
 
     def __init__(self, initiator: Flow, number: int = 0) -> None:
@@ -46,6 +49,12 @@ class TcpConnection:
         "Both sides sent a SYN of their own (RFC 9293 section 3.5, figure 7)."
         self.ignored = False
         "The reader wants no octets; only the steps are followed."
+        self.wanted = True
+        "It may be of a session, so it is kept however long it is quiet; its reader says when it is not."
+        self.evicted = False
+        "It left the table before its end, for want of room."
+        self.continues = False
+        "It was evicted before, and is taken up in its middle."
         self.takes_runs = False
         "The reader of its octets takes them as runs; set by it."
         self.waiting = False
@@ -165,7 +174,8 @@ class TcpConnection:
             stream.flush(events)
         time = self.time
         self.check_holes(time, events)
-        self.judge_timeout(events)
+        if not self.evicted:
+            self.judge_timeout(events)
         if self._doubtful_rst is not None and self.state < TcpState.CLOSED:
             self._reset(self._doubtful_rst, events)
         self._take(TcpStep.END, 0, time, 0, events)

@@ -644,7 +644,8 @@ def test_idle_and_closed_connections_leave() -> None:
     wire.handshake()
     noise = (1, CLIENT[1])
     wire.send(noise, ACK, 1, at=50 * SECOND)
-    assert len(wire.table) == 1
+    (connection,) = wire.table
+    connection.wanted = False
     assert wire.send(noise, ACK, 1, at=150 * SECOND) == [("END", 0, 0)]
     assert (len(wire.table), wire.table.evicted_idle) == (0, 1)
     wire.handshake(5000)
@@ -660,7 +661,51 @@ def test_number_of_connections_is_bounded() -> None:
     assert len(wire.table) <= 32
     assert wire.table.opened == 1000
     assert wire.table.evicted_full == 1000 - len(wire.table)
-    assert sum(entry[0] == "TIMEOUT" for entry in wire.log) == wire.table.evicted_full
+    assert not any(entry[0] == "TIMEOUT" for entry in wire.log), "nobody waited long enough to say so"
+
+
+def test_a_quiet_connection_that_may_be_of_a_session_stays() -> None:
+    """A media connection has no duty to speak; the neighbour above, which nobody wants, leaves."""
+    wire = Wire(open_idle=100 * SECOND)
+    wire.handshake()
+    noise = (1, CLIENT[1])
+    for minute in range(1, 300):
+        wire.send(noise, ACK, 1, at=minute * 60 * SECOND)
+    assert wire.client(PSH | ACK, 100, 500, b"hello") == [(0, 0, b"hello", wire.frame)]
+    assert (wire.table.opened, wire.table.evicted_idle) == (1, 0)
+
+
+def test_idle_connections_are_bounded_and_the_longest_idle_leaves() -> None:
+    wire = Wire(open_idle=100 * SECOND, idle_limit=2)
+    for port in range(5):
+        wire.send((CLIENT[0], CLIENT[1] + (port << 16)), ACK, 100, 500, b"hello", at=port * SECOND)
+    wire.send((1, CLIENT[1]), ACK, 1, at=50 * SECOND)
+    wire.send((1, CLIENT[1]), ACK, 1, at=500 * SECOND)
+    assert [connection.flow.sport & 0xFFFF for connection in wire.table] == [40003, 40004]
+    assert wire.table.evicted_idle == 3
+
+
+@pytest.mark.parametrize("who", ["client", "server"])
+def test_the_rest_of_an_evicted_connection_is_known(who: str) -> None:
+    """It is no connection that began before the capture, and its ends keep their roles; a new SYN begins another."""
+    wire = Wire(limit=1)
+    key = (CLIENT[0], CLIENT[1] & ~0xFFFFFFFF | 2855 << 16 | 40000)
+    wire.send(key, SYN, 99)
+    wire.send(reverse_key(*key), SYN | ACK, 499, 100)
+    wire.send(key, ACK, 100, 500)
+    wire.send((1, CLIENT[1]), SYN, 5)
+    if who == "client":
+        wire.send(key, ACK, 100, 500, b"hello")
+    else:
+        wire.send(reverse_key(*key), ACK, 500, 100, b"hello")
+    (connection,) = wire.table
+    assert connection.continues
+    assert connection.flow.key == key
+    wire.send((1, CLIENT[1]), SYN, 5)
+    wire.send(key, SYN, 7000)
+    (connection,) = wire.table
+    assert not connection.continues
+    assert not connection.guessed
 
 
 def test_ignored_connection_gives_steps_only() -> None:
