@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from operator import attrgetter
 
+from analyzer.conversations.dialogs import acknowledged, note_dialogs
 from analyzer.conversations.media import MediaEnd, announced_ends
 from analyzer.model import Message
 from dissectors.sdp import SessionDescription, decode_sdp
@@ -49,10 +50,28 @@ class Exchange:
     "The final status that refused the offer, or 0; an answer beside it was only early media."
     confirmed: bool = False
     "This fork accepted with a 2xx."
+    superfluous: bool = False
+    "Its dialog was ended at once, while another that the same INVITE made goes on (RFC 3261 section 13.2.2.4)."
+    transaction: Transaction | None = None
+    "The request that made the offer, or was answered with it."
     offer_copies: list[Described] = field(default_factory=list)
     "The same offer sent again or seen on another hop, where a border gateway may have rewritten it."
     answer_copies: list[Described] = field(default_factory=list)
     "The same for the answer; also the early answers that the 2xx replaced."
+
+    @property
+    def answered(self) -> int:
+        """When the answer was sent, ns; without one the end of all times."""
+        return self.answer.message.time if self.answer is not None else 1 << 62
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """The two tags of the dialog that it is about."""
+        return frozenset((self.transaction[2] if self.transaction is not None else "", self.to_tag))
+
+    def offer_alone(self) -> Exchange:
+        """The offer, where it is not known which answer to it counts."""
+        return Exchange(self.offer, None, transaction=self.transaction, offer_copies=self.offer_copies)
 
     def parts(self) -> list[tuple[str, Described]]:
         """Every description of the exchange that differs from those before it, with `offerer` or `answerer`."""
@@ -79,7 +98,8 @@ def exchanges(messages: Iterable[Message]) -> list[Exchange]:
     answers: list[Message] = []
     acknowledging: list[Message] = []
     later: list[Message] = []
-    for message in sorted(messages, key=attrgetter("time", "frames")):
+    messages = sorted(messages, key=attrgetter("time", "frames"))
+    for message in messages:
         sip: SipMessage = message.decoded
         method = sip.method
         if method not in CARRIERS:
@@ -103,6 +123,8 @@ def exchanges(messages: Iterable[Message]) -> list[Exchange]:
         pairing.acknowledgement(message)
     for message in later:
         pairing.response(message)
+    if pairing.is_forked:
+        pairing.forked(messages)
     return pairing.result()
 
 
@@ -129,7 +151,7 @@ class _Pairing:
             return
         known = self.offers.get(key)
         if known is None or known.offer is None:
-            self.offers[key] = Exchange(Described(message, octets, announced_ends(octets)), None)
+            self.offers[key] = Exchange(Described(message, octets, announced_ends(octets)), None, transaction=key)
         else:
             # A retransmission, or the same request on the next hop, is the same offer.
             known.offer_copies.append(_copy(message, octets, known.offer))
@@ -152,12 +174,15 @@ class _Pairing:
             self._again(fork, message, octets)
         elif offer is not None:
             answer = Described(message, octets, announced_ends(octets))
-            self.forks[fork_key] = Exchange(offer.offer, answer, sip.to_tag, offer_copies=offer.offer_copies)
+            self.forks[fork_key] = Exchange(
+                offer.offer, answer, sip.to_tag, transaction=key, offer_copies=offer.offer_copies
+            )
         else:
             # A response to an INVITE without SDP offers (RFC 3261 section 13.2.1), once per fork.
             part = Described(message, octets, announced_ends(octets))
             offers = sip.method == "INVITE" and (key in self.asked or (sip.cseq, *fork_key[2:]) in self.answered_late)
-            self.forks[fork_key] = Exchange(part, None, sip.to_tag) if offers else Exchange(None, part, sip.to_tag)
+            offer_part, answer_part = (part, None) if offers else (None, part)
+            self.forks[fork_key] = Exchange(offer_part, answer_part, sip.to_tag, transaction=key)
 
     @staticmethod
     def _again(fork: Exchange, message: Message, octets: bytes) -> None:
@@ -200,6 +225,29 @@ class _Pairing:
                 fork.answer_copies.append(_copy(message, octets, fork.answer))
         elif sip.method == "PRACK":
             self.request(message)
+
+    @property
+    def is_forked(self) -> bool:
+        """May the answer that counts be another than the one with SDP?"""
+        transactions = {key[:3] for key in self.forks}
+        forks = self.forks.keys() | {key for key in self.accepted if key[:3] in transactions}
+        return len(transactions) < len(forks) or any(
+            key[0] == "INVITE" and key not in self.accepted for key in self.forks
+        )
+
+    def forked(self, messages: Iterable[Message]) -> None:
+        """Tell the forks that were accepted, and those that stay, from the others."""
+        self.accepted |= acknowledged(messages)
+        answered = {key[:3] for key in self.forks}
+        for key in sorted(self.accepted):
+            offer = self.offers.get(key[:3])
+            if key not in self.forks and key[:3] in answered and offer is not None:
+                self.forks[key] = Exchange(
+                    offer.offer, None, key[3], transaction=key[:3], offer_copies=offer.offer_copies
+                )
+        for key, fork in self.forks.items():
+            fork.confirmed = key in self.accepted
+        note_dialogs(self.forks, messages)
 
     def result(self) -> list[Exchange]:
         accepted = {key[:3] for key in self.accepted}

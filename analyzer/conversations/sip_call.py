@@ -11,6 +11,7 @@ from operator import attrgetter
 
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.offer_answer import Exchange, exchanges
+from analyzer.conversations.sip_path import SipPath, sip_path
 from analyzer.model import Message
 from analyzer.transport.flow import FlowKey
 from dissectors.errors import DecodeError
@@ -201,6 +202,10 @@ class CallFacts:
     focus_is_caller: bool = False
     focus_address: str = ""
     "The IP address that sent it, on the hop beside the focus."
+    path: SipPath = field(default_factory=SipPath)
+    "The nodes that the INVITE passed; only of a call with a focus."
+    caller_tags: set[str] = field(default_factory=set)
+    "The From tags of the INVITEs that open the call: a back-to-back user agent on the way may give its own."
     _focus_nearness: int = 0
     retransmissions: int = 0
 
@@ -228,6 +233,22 @@ class CallFacts:
         if False in dialogs.values() and True not in dialogs.values():
             self.ended = True
         self.exchanges = exchanges(self.messages)
+        self._drop_superfluous()
+        if self.focus_uri:
+            self.path = sip_path(self.messages)
+            self.focus_address = self.path.end(caller=self.focus_is_caller) or self.focus_address
+
+    def _drop_superfluous(self) -> None:
+        """Of several dialogs the one that stays is the call."""
+        ended = {each.to_tag for each in self.exchanges if each.superfluous}
+        if self.callee.tag in ended:
+            self.callee.tag = next(
+                (each.to_tag for each in self.exchanges if each.confirmed and not each.superfluous), self.callee.tag
+            )
+
+    def sent_by_caller(self, sip: SipMessage) -> bool:
+        """Does this message come from the caller's side of the call, on whichever leg?"""
+        return sip.is_request == (sip.from_tag in self.caller_tags or sip.from_tag == self.caller.tag)
 
     def _opening_method(self) -> str:
         """INVITE where there is one or something that only it brings about, else the first method."""
@@ -247,6 +268,8 @@ class CallFacts:
         mine = method == self.method
         if not self.caller.tag and (mine or self.opening is None):
             self._name_parties(sip)
+        if sip.is_request and method == "INVITE" and not sip.to_tag:
+            self.caller_tags.add(sip.from_tag)
         if sip.is_request and mine and self.opening is None and not sip.to_tag:
             self.opening = message
             self.request_uri = sip.request_uri
@@ -281,7 +304,7 @@ class CallFacts:
         data, end = sip.data, sip.head_size
         vias = data.count(b"\nVia:", 0, end) + data.count(b"\nv:", 0, end)
         nearness = -vias if sip.is_request else vias
-        caller_sent = sip.is_request == (sip.from_tag == self.caller.tag)
+        caller_sent = self.sent_by_caller(sip)
         if not self.focus_uri:
             self.focus_uri = sip.contact_uri() or ""
             self.focus_is_caller = caller_sent

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from analyzer.conversations.connection import Connection, ConnectionPart
+from analyzer.conversations.dialogs import agreed
 from analyzer.conversations.h248_terminations import Termination
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.offer_answer import Exchange
 from analyzer.conversations.sip_call import CallFacts, SipCall
 from analyzer.correlate.bare import call_session_id, connection_session_id, termination_session_id
-from analyzer.correlate.leg_media import agreed
+from analyzer.correlate.followed import followed
 from analyzer.correlate.links import link_connections, link_terminations
 from analyzer.correlate.outcome import outcome
 from analyzer.correlate.roles import note_roles
@@ -104,7 +105,7 @@ def assemble_session(
             for asked, link in link_kms(correlator.kms, facts):
                 session.kms_exchanges.append(asked)
                 links.append(link)
-        exchange = agreed(facts.exchanges)
+        exchange = agreed(facts.exchanges, lambda each: followed(each, terminations, connections))
         if exchange is not None:
             session.offered = exchange.offer.ends if exchange.offer is not None else []
             session.answered = exchange.answer.ends if exchange.answer is not None else []
@@ -152,6 +153,4 @@ def _sent_by_caller(facts: CallFacts, exchange: Exchange) -> bool:
     known = exchange.offer or exchange.answer
     if known is None:
         return False
-    sip = known.message.decoded
-    sent = sip.is_request == (sip.from_tag == facts.caller.tag)
-    return bool(sent) == (exchange.offer is not None)
+    return facts.sent_by_caller(known.message.decoded) == (exchange.offer is not None)

@@ -9,8 +9,9 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from analyzer.conversations.dialogs import agreed
 from analyzer.conversations.media import MediaEnd
-from analyzer.conversations.offer_answer import Described, Exchange
+from analyzer.conversations.offer_answer import Described
 from analyzer.conversations.sip_call import SipCall
 
 MAX_NOTED = 4_000
@@ -68,13 +69,6 @@ def leg_media(call: SipCall, session_id: str) -> LegMedia | None:
         return None
     offer, answer = _msrp(exchange.offer), _msrp(exchange.answer)
     return LegMedia(session_id, offer, answer) if offer is not None or answer is not None else None
-
-
-def agreed(exchanges: list[Exchange]) -> Exchange | None:
-    """What a call was set up with: the first exchange that was accepted, else answered, else the last offer."""
-    answered = [each for each in exchanges if each.answer is not None]
-    accepted = [each for each in answered if each.confirmed]
-    return next(iter(accepted or answered or exchanges[-1:]), None)
 
 
 def _msrp(part: Described | None) -> LegEnd | None:

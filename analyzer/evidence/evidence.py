@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from analyzer.conversations.connection import Connection, ConnectionPart, Row
+from analyzer.conversations.dialogs import agreed
 from analyzer.conversations.h248_termination import Termination
 from analyzer.conversations.offer_answer import Described, Exchange
 from analyzer.conversations.sip_call import CallFacts
+from analyzer.correlate.followed import followed
 from analyzer.correlate.missing import missing_h248, missing_sip, missing_tcp
 from analyzer.correlate.nodes import NodeTable, Role
 from analyzer.correlate.roles import bare_address
@@ -63,16 +65,15 @@ class Evidence:
         """The exchange that set the MSRP stream up: accepted, else answered, else offered."""
         if self.facts is None:
             return None
-        answered = last = None
-        for each in self.facts.exchanges:
-            if not (_has_msrp(each.offer) or _has_msrp(each.answer)):
-                continue
-            last = each
-            if each.answer is not None:
-                if each.confirmed:
-                    return each
-                answered = answered or each
-        return answered or last
+        found = [each for each in self.facts.exchanges if _has_msrp(each.offer) or _has_msrp(each.answer)]
+        if len(found) > 1 and self.mrfc_address:
+            # A back-to-back user agent that keeps the Call-ID: each of its legs has tags of its own.
+            legs = {each.tags for each in found if _passes(each, self.mrfc_address)}
+            found = [each for each in found if each.tags in legs] or found
+        return agreed(found, self._followed)
+
+    def _followed(self, exchange: Exchange) -> tuple[int, int]:
+        return followed(exchange, self.session.terminations, self.session.connections)
 
     @lazy
     def offer(self) -> Announced | None:
@@ -234,10 +235,15 @@ class Evidence:
     @lazy
     def released(self) -> int | None:
         """When the session was first said to be over, by BYE or Subtract, in ns; None where the capture shows none."""
+        facts = self.facts
+        others = {each.tags for each in facts.exchanges if each.superfluous} if facts is not None else set()
+        if self.exchange is not None:
+            others.discard(self.exchange.tags)
         times = [
             message.time
-            for message in (self.facts.messages if self.facts is not None else ())
+            for message in (facts.messages if facts is not None else ())
             if message.decoded.method == "BYE"
+            and (not others or frozenset((message.decoded.from_tag, message.decoded.to_tag)) not in others)
         ]
         times += [life.ended for life in self.session.terminations if life.ended is not None]
         return min(times, default=None)
@@ -491,11 +497,19 @@ def _sender(message: Message) -> str:
     return tag
 
 
+def _passes(exchange: Exchange, address: str) -> bool:
+    """Was it captured on a hop of this node?"""
+    first, copies = exchange.answer, exchange.answer_copies
+    if first is None:
+        first, copies = exchange.offer, exchange.offer_copies
+    parts = (first, *copies) if first is not None else ()
+    return any(address in (part.message.flow.src_ip, part.message.flow.dst_ip) for part in parts)
+
+
 def _offered_by_caller(facts: CallFacts, exchange: Exchange) -> bool | None:
     """Did the caller make the offer?"""
     part = exchange.offer or exchange.answer
     if part is None or not facts.caller.tag:
         return None
-    sip = part.message.decoded
-    sent_by_caller = bool(sip.is_request == (sip.from_tag == facts.caller.tag))
+    sent_by_caller = facts.sent_by_caller(part.message.decoded)
     return sent_by_caller if part is exchange.offer else not sent_by_caller

@@ -303,6 +303,8 @@ def _in_force(session: Session, first: Exchange | None, connection: Connection |
     for each in call.facts.exchanges:
         if each.offer is None or each.answer is None or each.rejected or each.offer.message.time > until:
             continue
+        if each.tags != first.tags:
+            continue  # another fork of the INVITE, or another leg
         if each.confirmed >= found.confirmed and msrp_of(each.offer) and msrp_of(each.answer):
             found = each
     return found

@@ -126,7 +126,6 @@ RIGHT = {
 PENDING = {
     "chat-and-file-two-streams.pcap": "one stream per m= line",
     "two-sessions-one-connection.pcap": "one connection, several sessions",
-    "fork-second-200-bye.pcap": "one dialog per To tag",
     "merged-clocks-200ms-apart.pcap": "clocks",
     "clock-back-one-hour.pcap": "clocks",
     "h245-beside-good-chat.pcap": "foreign protocols",
