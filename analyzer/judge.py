@@ -9,10 +9,12 @@ from analyzer.codes import matching
 from analyzer.correlate.nodes import NodeTable
 from analyzer.correlate.session import Session
 from analyzer.evidence import Evidence, Scope
+from analyzer.evidence.streams import streams_of
 from analyzer.findings import ELSEWHERE, NOT_IN_FLOW, Finding, Result, Severity, not_observable
 from analyzer.flows.flow import Flow
 from analyzer.flows.matcher import match
 from analyzer.internal import NOT_JUDGED, add_internal, note_internal
+from analyzer.merged import merge_streams
 from analyzer.model import Verdict
 from analyzer.one_finding import told_once
 from analyzer.profile import DEFAULT_PROFILE, Profile
@@ -54,7 +56,14 @@ class Judge:
     def judge(self, session: Session, nodes: NodeTable, scope: Scope) -> None:
         """Fill in the session's flow, steps, results, findings and verdict."""
         try:
-            self._judge(session, Evidence(session, nodes, scope, self.profile))
+            streams = streams_of(session) if session.kind == "message" else []
+            for _, each in streams:
+                self._judge(each, Evidence(each, nodes, scope, self.profile))
+            if streams:
+                several = len(streams) > 1
+                merge_streams(session, [(f"m= line {line}" if several else "", each) for line, each in streams])
+            else:
+                self._judge(session, Evidence(session, nodes, scope, self.profile))
         except Exception as error:
             note_internal(session, "judging", error)
 

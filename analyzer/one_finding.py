@@ -25,8 +25,12 @@ def told_once(results: dict[str, Result], rules: Mapping[str, Rule]) -> list[Fin
         follow = tuple(each for each, cause in cause_of.items() if cause == code and each != code)
         for each in results[code].findings:
             findings.append(replace(each, causes=(*each.causes, *follow)) if follow else each)
-    findings.sort(key=lambda each: (_rank(each), each.frames, each.code))
-    return findings
+    return in_order(findings)
+
+
+def in_order(findings: list[Finding]) -> list[Finding]:
+    """The worst first, then by frame."""
+    return sorted(findings, key=lambda each: (_rank(each), each.frames, each.code))
 
 
 def _rank(finding: Finding) -> int:

@@ -39,12 +39,14 @@ class Termination:
     "Counts the lives of contexts: a context id used again later is another one."
     added: bool = False
     "The Add was captured."
+    stream_added: bool = False
+    "Seen as the one stream that a later command added to it (`analyzer.evidence.streams`)."
     unanswered: int = 0
     "Requests about it without a reply in the capture."
     asked_again: bool = False
     "Such a request was even repeated: the gateway did not answer."
-    earlier_ends: list[tuple[str, MediaEnd]] = field(default_factory=list)
-    "What Local and Remote said before they changed."
+    earlier_ends: list[tuple[str, MediaEnd, int]] = field(default_factory=list)
+    "What Local and Remote said before they changed, and of which stream."
 
     @property
     def name(self) -> str:
@@ -64,7 +66,12 @@ class Termination:
     def ends(self) -> list[tuple[str, MediaEnd]]:
         """Every media end it had, with `local` or `remote`; those of now first."""
         now = [("local", end) for end in self.local.values()] + [("remote", end) for end in self.remote.values()]
-        return now + self.earlier_ends
+        return now + [(side, end) for side, end, _ in self.earlier_ends] if self.earlier_ends else now
+
+    def ends_of(self, stream_id: int) -> list[MediaEnd]:
+        """The same for one of its streams, without saying which side."""
+        now = [ends[stream_id] for ends in (self.local, self.remote) if stream_id in ends]
+        return now + [end for _, end, stream in self.earlier_ends if stream == stream_id]
 
 
 def describe(life: Termination, pair: CommandPair) -> bool:
@@ -82,7 +89,8 @@ def describe(life: Termination, pair: CommandPair) -> bool:
                     new = _filled(end, known) if known is not None else end
                     if new != known:
                         if known is not None and len(life.earlier_ends) < MAX_EARLIER:
-                            life.earlier_ends.append(("local" if ends is life.local else "remote", known))
+                            side = "local" if ends is life.local else "remote"
+                            life.earlier_ends.append((side, known, stream_id))
                         ends[stream_id] = new
                         changed = True
     return changed

@@ -6,6 +6,7 @@ messages, so that it does not depend on the order in which packets were captured
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -150,6 +151,13 @@ class SipCall:
             self._facts = CallFacts(sorted(self.messages, key=attrgetter("time", "frames")))
         return self._facts
 
+    def seen_with(self, exchanges: list[Exchange]) -> SipCall:
+        """The call as if these were its only offers and answers; messages and all else are the same."""
+        seen, facts = copy(self), copy(self.facts)
+        facts.exchanges = exchanges
+        seen._facts = facts
+        return seen
+
     def release(self) -> None:
         """Let go of the messages; who still waits to look at the call, whether it is over, finds it empty."""
         self.messages = []
@@ -216,11 +224,11 @@ class CallFacts:
         self.method = self._opening_method()
         for message in self.messages:
             sip: SipMessage = message.decoded
-            copy = (message.flow.key, sip.data)
-            if copy in seen:
+            sent = (message.flow.key, sip.data)
+            if sent in seen:
                 self.retransmissions += 1
                 continue
-            seen.add(copy)
+            seen.add(sent)
             self._follow(message, sip, openings, dialogs)
             # The plain search spares most messages the reading of all their header fields.
             if b"isfocus" in sip.data and sip.is_focus():

@@ -298,8 +298,12 @@ class Evidence:
 
     @lazy
     def reserve(self) -> Order | None:
-        """The command that made the termination (Reserve, or Reserve And Configure)."""
-        return next((each for each in self.orders if each.name == CommandName.ADD), None)
+        """The command that made the termination (Reserve, or Reserve And Configure), or added this stream to it."""
+        life = self.mrfp
+        for each in self.orders:
+            if each.name == CommandName.ADD or (life is not None and life.stream_added and each.local is not None):
+                return each
+        return None
 
     @lazy
     def configure(self) -> Order | None:

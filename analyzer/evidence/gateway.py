@@ -131,11 +131,11 @@ def _when(order: Order) -> tuple[int, tuple[int, ...]]:
 
 
 def _stream(command: Command | None, life: Termination) -> StreamParameters | None:
-    """The MSRP stream of a command: by what the descriptors say, else the only one."""
+    """The MSRP stream of a command: by what the descriptors of the termination say, else the only one."""
     media: MediaDescriptor | None = command.media if command is not None else None
     if media is None or not media.streams:
         return None
-    if len(media.streams) == 1:
+    if len(media.streams) == 1 and len(life.local) < 2 and len(life.remote) < 2:
         return next(iter(media.streams.values()))
     ours = {
         stream_id for ends in (life.local, life.remote) for stream_id, end in ends.items() if end.is_msrp or end.path
@@ -146,7 +146,7 @@ def _stream(command: Command | None, life: Termination) -> StreamParameters | No
     for stream in media.streams.values():
         if b"MSRP" in (stream.local or b"").upper() + (stream.remote or b"").upper():
             return stream
-    return None
+    return next(iter(media.streams.values())) if not ours and len(media.streams) == 1 else None
 
 
 def _descriptor(octets: bytes | None) -> Descriptor | None:
