@@ -1,14 +1,16 @@
 """MRFP-2: the MRFP compares the session-id alone (TS 23.333 clause 6.2.10.3.1).
 
 Border gateways on the way change addresses, and with CEMA or session matching the To-Path keeps those of another
-node; so the MRFP must take a request whose session-id is the one that it gave, and no other.
+node; so the MRFP must take a request whose session-id is the one that it gave, and no other: 481 is right
+where the session-id is not the one that it gave, whoever invented it (RFC 4975 section 7.3).
 """
 
 from __future__ import annotations
 
 from analyzer.checks.msrp_observed import NO_MSRP, word
 from analyzer.checks.rule import Rule
-from analyzer.evidence import Evidence, MsrpView, Side
+from analyzer.evidence import Evidence, MsrpView, Order, Side
+from analyzer.evidence.in_force import UNSEEN, order_giving, unseen_local
 from analyzer.findings import Finding, Result, Severity, Status, not_applicable, not_observable
 from analyzer.identities import masked_text
 
@@ -28,6 +30,7 @@ def judge(evidence: Evidence) -> Result:
         return not_observable("neither H.248 nor SDP that names the MRFP's session-id was captured")
     findings: list[Finding] = []
     right: tuple[int, ...] = ()
+    unseen = ""
     for view in evidence.msrp:
         mrfp = view.mrfp
         if mrfp is None:
@@ -35,29 +38,40 @@ def judge(evidence: Evidence) -> Result:
         asked, answered = view.sent(1 - mrfp).request_paths, view.sent(mrfp).response_paths
         if view.session_id(mrfp) in given:
             refused = _refused(evidence, view, mrfp)
-            if refused is not None:
+            if isinstance(refused, Finding):
                 findings.append(refused)
+            elif refused:
+                unseen = refused
             elif asked and answered:
                 right = right or (asked[0][1], answered[0][1])
         elif asked:
             accepted = _accepted(evidence, view, mrfp)
-            if accepted is not None:
+            unknown = unseen_local(evidence) if accepted is not None else ""
+            if unknown:
+                unseen = unknown
+            elif accepted is not None:
                 findings.append(accepted)
     if findings:
         return Result(Status.FAILED, findings=tuple(findings))
     if right:
         return Result(Status.OK, frames=right)
-    return not_observable("no request of the UE with its response in the capture")
+    return not_observable(unseen or "no request of the UE with its response in the capture")
 
 
-def _refused(evidence: Evidence, view: MsrpView, mrfp: int) -> Finding | None:
-    """The right session-id, refused while the session was there."""
-    elsewhere = _other_address(evidence, view, mrfp)
-    codes = MISMATCHES if elsewhere else {NO_SESSION}
+def _refused(evidence: Evidence, view: MsrpView, mrfp: int) -> Finding | str:
+    """The right session-id, refused while it was in force; else why that is not to be seen, or empty."""
+    unseen = ""
     for seen in view.session.observations:
-        if seen.kind != "error-response" or seen.direction != mrfp or seen.detail.get("status") not in codes:
+        if seen.kind != "error-response" or seen.direction != mrfp or seen.detail.get("status") not in MISMATCHES:
             continue
         if evidence.released is not None and seen.time >= evidence.released:
+            continue
+        order = order_giving(evidence, view.session_id(mrfp), seen.time)
+        elsewhere = order is not None and _other_address(order, view, mrfp)
+        if not elsewhere and seen.detail.get("status") != NO_SESSION:
+            continue
+        if order is None:
+            unseen = UNSEEN
             continue
         where = ", although only the address in its To-Path differs" if elsewhere else ""
         return RULE.finding(
@@ -66,17 +80,14 @@ def _refused(evidence: Evidence, view: MsrpView, mrfp: int) -> Finding | None:
             expected="200 for a To-Path with this session-id, whatever its address and port",
             actual=f"{word(seen, 'status')} {masked_text(word(seen, 'comment'))}".strip(),
         )
-    return None
+    return unseen
 
 
-def _other_address(evidence: Evidence, view: MsrpView, mrfp: int) -> bool:
+def _other_address(order: Order, view: MsrpView, mrfp: int) -> bool:
     """Does the UE address the MRFP by another host or port than the MRFP gave?"""
-    order = evidence.allocated
-    end = order.replied_local.end if order is not None and order.replied_local is not None else None
-    if end is None and evidence.ours is not None:
-        end = evidence.ours.end
+    local = order.replied_local or order.local
     paths = view.sent(1 - mrfp).request_paths
-    return end is not None and bool(end.path) and any(text.split()[-1] != end.path[-1] for text, _ in paths if text)
+    return local is not None and any(text.split()[-1] != local.path[-1] for text, _ in paths if text)
 
 
 def _accepted(evidence: Evidence, view: MsrpView, mrfp: int) -> Finding | None:

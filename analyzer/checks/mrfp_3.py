@@ -6,6 +6,7 @@ from analyzer.checks.msrp_observed import NO_MSRP
 from analyzer.checks.rule import Rule
 from analyzer.conversations.msrp_facts import LISTED
 from analyzer.evidence import Evidence, MsrpView, Side
+from analyzer.evidence.in_force import remote_at, unseen_remote
 from analyzer.findings import Finding, Result, Severity, Status, not_applicable, not_observable
 from analyzer.identities import path_text
 
@@ -16,12 +17,12 @@ def judge(evidence: Evidence) -> Result:
         return not_applicable("no MRFC shows in this session")
     if not evidence.msrp:
         return NO_MSRP
-    given = {each.remote.path: each for each in evidence.orders if each.remote is not None and each.remote.path}
-    if not given:
+    paths = {" ".join(each.remote.path) for each in evidence.orders if each.remote is not None and each.remote.path}
+    if not paths:
         return not_observable(evidence.orders_incomplete or "no Remote descriptor with a=path was captured")
-    paths = {" ".join(path) for path in given}
     findings: list[Finding] = []
     right: tuple[int, ...] = ()
+    unseen = ""
     for view in evidence.msrp:
         if view.mrfp is None:
             continue
@@ -29,8 +30,12 @@ def judge(evidence: Evidence) -> Result:
             if text in paths:
                 right = right or (frame,)
                 continue
-            order = next(reversed(given.values()))
-            path = order.remote.path if order.remote is not None else ()
+            order = remote_at(evidence, frame)
+            path = order.remote.path if order is not None and order.remote is not None else ()
+            unknown = unseen_remote(evidence, text)
+            if order is None or unknown:
+                unseen = unknown or "the MRFP sent before any command that was captured gave it a path"
+                continue
             findings.append(
                 RULE.finding(
                     "The MRFP sent to another path than the one that it was given for this participant.",
@@ -44,7 +49,7 @@ def judge(evidence: Evidence) -> Result:
         return Result(Status.FAILED, findings=tuple(findings))
     if right:
         return Result(Status.OK, frames=right)
-    return not_observable("no request of the MRFP in the capture")
+    return not_observable(unseen or "no request of the MRFP in the capture")
 
 
 def _responses(view: MsrpView, mrfp: int) -> list[Finding]:
