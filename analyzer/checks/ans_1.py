@@ -8,6 +8,9 @@ from analyzer.findings import Result, Severity, Status, not_applicable, not_obse
 from analyzer.identities import path_text
 from analyzer.model import Confidence
 
+SOON = 2_000_000_000
+"A session that is over so soon after its answer, in ns, may have ended before there was anything to tell the MRFP."
+
 
 def judge(evidence: Evidence) -> Result:
     """Remote of the Modify that follows the answer."""
@@ -37,6 +40,10 @@ def _never_configured(evidence: Evidence) -> Result:
         return not_observable(evidence.orders_incomplete or "no H.248 about this session in the capture")
     if evidence.unseen_configure:
         return not_observable(evidence.unseen_configure)
+    if evidence.configured_later:
+        return not_observable("a later offer came before the MRFP was given the UE's path")
+    if evidence.released is not None and evidence.released < answer.time + SOON:
+        return not_observable("the session was over before the MRFC had to give the MRFP the answer's path")
     if life.ended is None or life.ended < answer.time:
         return not_observable("H.248 of its termination is not in the capture after the answer")
     return RULE.broken(

@@ -24,7 +24,7 @@ def judge(evidence: Evidence) -> Result:
         return not_observable("the TCP connection was not set up")
     exchange = evidence.exchange
     offer = exchange.offer if exchange is not None else None
-    if offer is None:
+    if offer is None or evidence.set_up_unseen:
         return not_observable("the offer was not captured")
     time, frames = syn
     if time < offer.message.time - TOLERANCE_NS:

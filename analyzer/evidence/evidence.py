@@ -28,6 +28,7 @@ from analyzer.evidence.msrp import MsrpView, Seen, by_kind, views_of
 from analyzer.evidence.parties import Parties
 from analyzer.evidence.places import path_place
 from analyzer.evidence.scope import Scope
+from analyzer.evidence.set_up import at_set_up, before, is_late, next_offer
 from analyzer.model import Message
 from analyzer.profile import Profile
 from dissectors.h248 import CommandName
@@ -70,20 +71,33 @@ class Evidence:
             # A back-to-back user agent that keeps the Call-ID: each of its legs has tags of its own.
             legs = {each.tags for each in found if _passes(each, self.mrfc_address)}
             found = [each for each in found if each.tags in legs] or found
-        return agreed(found, self._followed)
+        return agreed(at_set_up(found), self._followed)
 
     def _followed(self, exchange: Exchange) -> tuple[int, int]:
         return followed(exchange, self.session.terminations, self.session.connections)
 
     @lazy
+    def set_up_unseen(self) -> bool:
+        """Only later exchanges of the dialog were captured: who is who can be told by them, but no flow be judged."""
+        return self.facts is not None and is_late(self.exchange, self.facts.exchanges)
+
+    @lazy
     def offer(self) -> Announced | None:
-        """The MSRP stream as offered, in the copy nearest to the MRFC."""
+        """The MSRP stream as offered at set-up, in the copy nearest to the MRFC."""
+        return None if self.set_up_unseen else self._offered
+
+    @lazy
+    def answer(self) -> Announced | None:
+        """The MSRP stream as answered at set-up, likewise."""
+        return None if self.set_up_unseen else self._answered
+
+    @lazy
+    def _offered(self) -> Announced | None:
         exchange = self.exchange
         return self._dated(self._nearest(exchange.offer, exchange.offer_copies)) if exchange is not None else None
 
     @lazy
-    def answer(self) -> Announced | None:
-        """The MSRP stream as answered, likewise."""
+    def _answered(self) -> Announced | None:
         exchange = self.exchange
         return self._dated(self._nearest(exchange.answer, exchange.answer_copies)) if exchange is not None else None
 
@@ -164,30 +178,30 @@ class Evidence:
 
     @property
     def _offer_id(self) -> str:
-        return self.offer.end.session_id if self.offer is not None else ""
+        return self._offered.end.session_id if self._offered is not None else ""
 
     @property
     def _answer_id(self) -> str:
-        return self.answer.end.session_id if self.answer is not None else ""
+        return self._answered.end.session_id if self._answered is not None else ""
 
     @lazy
     def ours(self) -> Announced | None:
         """The SDP that the MRFC sent: the MRFP's end of the stream."""
         if self.side is Side.ANSWERS:
-            return self.answer
-        return self.offer if self.side is Side.OFFERS else None
+            return self._answered
+        return self._offered if self.side is Side.OFFERS else None
 
     @lazy
     def theirs(self) -> Announced | None:
         """The SDP that the UE sent."""
         if self.side is Side.ANSWERS:
-            return self.offer
-        return self.answer if self.side is Side.OFFERS else None
+            return self._offered
+        return self._answered if self.side is Side.OFFERS else None
 
     @lazy
     def is_secured(self) -> bool:
         """MSRP over TLS, as far as any description says."""
-        offer, answer, life = self.offer, self.answer, self.mrfp
+        offer, answer, life = self._offered, self._answered, self.mrfp
         if offer is None and answer is None:
             return life is not None and any("TLS" in end.protocol.upper() for _, end in life.ends())
         return (offer is not None and "TLS" in offer.end.protocol.upper()) or (
@@ -312,16 +326,33 @@ class Evidence:
         The Add of Reserve And Configure (dial-in), or a later Modify (dial-out): there the first after the answer
         counts, if there is one, since a Remote before it cannot be the UE's.
         """
-        found = [each for each in self.orders if each.remote is not None and not each.remote.is_empty]
+        if self.side is Side.ANSWERS and self.mrfp is not None and not self.mrfp.added:
+            return None  # the Add had it: what came later is of a later offer
+        found = [each for each in self._set_up_orders if each.remote is not None and not each.remote.is_empty]
         if self.side is Side.OFFERS and self.answer is not None and self.answer.sent:
             sent = self.answer.sent
             return next((each for each in found if each.asked >= sent), None) or next(iter(found), None)
         return next(iter(found), None)
 
     @lazy
+    def configured_later(self) -> bool:
+        """Only commands behind a later offer gave the MRFP the UE's end: they may have served both."""
+        return self.configure is None and any(each.remote is not None and each.remote.path for each in self.orders)
+
+    @lazy
+    def _set_up_orders(self) -> list[Order]:
+        """The commands before any later offer."""
+        return before(self.orders, next_offer(self.exchange, self.facts.exchanges if self.facts is not None else ()))
+
+    @lazy
+    def _set_up_replies(self) -> list[Order]:
+        """The same where the Add was captured: else a reply may be one to a later Modify."""
+        return self._set_up_orders if self.mrfp is not None and self.mrfp.added else []
+
+    @lazy
     def allocated(self) -> Order | None:
         """The command whose reply gave a local MSRP URI: the MRFP's address, port and session-id."""
-        for each in self.orders:
+        for each in self._set_up_replies:
             local = each.replied_local
             if local is not None and local.end is not None and local.end.path:
                 return each
@@ -330,7 +361,7 @@ class Evidence:
     @lazy
     def replied(self) -> Order | None:
         """The command whose reply gave the MRFP's own end, with a path or without, else the Add if it has a reply."""
-        for each in self.orders:
+        for each in self._set_up_replies:
             if each.replied_local is not None and each.replied_local.end is not None:
                 return each
         return self.reserve if self.reserve is not None and self.reserve.reply is not None else None

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from inline_twins import added, dropped, replaced, twin
+from inline_twins import Built, added, changed, dropped, replaced, twin
 from judged import Judged, judge_packets
 
 from analyzer.conversations.msrp_facts import LISTED
@@ -70,11 +70,7 @@ REINVITE = (
     + replaced("bye-ok", "CSeq: 2 BYE", "CSeq: 3 BYE")
 )  # fmt: skip
 "The UE moves its session-id and the MRFP, asked to, its own."
-MOVED = (
-    REINVITE
-    + _send("new1", 33.0, "mrfp -> ue_a", UE_2, MRFP_2)
-    + _send("new2", 34.0, "ue_a -> mrfp", MRFP_2, UE_2)
-)
+MOVED = REINVITE + _send("new1", 33.0, "mrfp -> ue_a", UE_2, MRFP_2) + _send("new2", 34.0, "ue_a -> mrfp", MRFP_2, UE_2)
 "The same, and then a message each way."
 
 STEPS = ("add", "add-reply", "modify", "modify-reply", "reinvite", "reinvite-ok", "answer", "invite")
@@ -209,3 +205,58 @@ def test_responses_are_judged_while_every_from_path_is_listed(relays: int, found
     """RFC 4975 section 7.2; a full list of From-Path values may lack the one that a response goes back to."""
     built = twin(IN, _from_relays(relays))
     assert {"MRFP-3"} & codes(judge_packets(built.all(), tmp_path)) == found
+
+
+# ---------------------------------------------------------------- set-up: a later offer is never taken for the first
+
+SET_UP = {"TCP-1", "GEN-2", "OFFER-1", "OFFER-2", "OFFER-3b", "OFFER-5", "OFFER-6", "TCP-2", "TCP-6", "TCP-7"}
+"Rows that hold the first offer, or its answer, against something."
+
+
+@pytest.mark.parametrize(
+    ("lost", "unseen"),
+    [
+        (("answer",), {"OFFER-5", "OFFER-6", "TCP-6"}),
+        (("invite", "answer"), {"TCP-1", "GEN-2", "OFFER-1", "OFFER-5", "OFFER-6", "TCP-6"}),
+        (("invite", "answer", "add", "add-reply"), {"TCP-1", "GEN-2", "OFFER-1", "TCP-6"}),
+        (("add", "add-reply"), {"OFFER-1", "OFFER-5", "TCP-2", "TCP-6"}),
+        (("add", "add-reply", "reinvite", "reinvite-ok"), {"OFFER-1", "OFFER-5", "TCP-2", "TCP-6"}),
+    ],
+    ids=lambda each: "+".join(each),
+)
+def test_a_later_offer_is_not_taken_for_the_first(lost: tuple[str, ...], unseen: set[str], tmp_path: Path) -> None:
+    """RFC 3264: what the re-INVITE says was not what the Add was given, nor what the UE offered at first."""
+    result = judged(tmp_path, lost=lost)
+    session = max(result.sessions, key=lambda each: len(each.results))
+    assert not SET_UP & codes(result)
+    assert {code for code in unseen if session.results[code].status is Status.NOT_OBSERVABLE} == unseen
+
+
+@pytest.mark.parametrize("lost", [("reinvite",), ("reinvite-ok",), ("modify", "modify-reply"), ()])
+def test_a_wrong_set_up_is_found_beside_a_later_offer(lost: tuple[str, ...], tmp_path: Path) -> None:
+    wrong = replaced("answer", "/s1f00dQ9x4mB7tLz;tcp", "/invented0815;tcp")
+    assert "OFFER-5" in codes(judged(tmp_path, wrong, lost=lost))
+    wrong = replaced("invite", "/jshA7weztas2s93i9ek2;tcp", "/other0815zz;tcp")
+    assert "OFFER-1" in codes(judged(tmp_path, wrong, lost=lost))
+
+
+# ---------------------------------------------------------------- ANS-1: the set-up ends after the answer
+
+OUT = "tcp-dial-out"
+NEVER = dropped("modify*", "connect", "bind*", "chat-*", "nickname*", "close")
+
+
+def _ended(at: float) -> Built:
+    steps = {"bye": 0.0, "bye-ok": 0.003, "subtract": 0.005, "subtract-reply": 0.008}
+    return twin(OUT, NEVER + "".join(changed(step, at=at + more) for step, more in steps.items()))
+
+
+def test_no_modify_is_needed_where_the_session_ends_after_the_answer(tmp_path: Path) -> None:
+    result = judge_packets(_ended(2.5).all(), tmp_path)
+    assert "ANS-1" not in codes(result)
+    assert result.only.results["ANS-1"].status is Status.NOT_OBSERVABLE
+
+
+def test_no_modify_in_a_session_that_goes_on_is_a_finding(tmp_path: Path) -> None:
+    result = judge_packets(_ended(30.0).all(), tmp_path)
+    assert "ANS-1" in codes(result)
