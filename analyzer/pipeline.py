@@ -65,6 +65,16 @@ class Options:
     "Can end what pipes deliver."
 
 
+def _id_in(network: int, name: str) -> str:
+    return f"{name}-n{network}" if network else name
+
+
+def _conference_in(network: int, conference: Conference) -> Conference:
+    """A conference whose sessions are of this network."""
+    sessions = [_id_in(network, each) for each in conference.sessions]
+    return Conference(_id_in(network, conference.id), conference.uri, sessions)
+
+
 class Analysis:
     """One run over one or several captures.
 
@@ -78,11 +88,21 @@ class Analysis:
         self.coverage = Coverage()
         self.captures: list[CaptureInfo] = []
         self.conferences: list[Conference] = []
-        self._correlator = Correlator(self.coverage, self.options.roles)
+        self._correlators: dict[int, Correlator] = {}
+        "By network: sessions of several never meet, though their addresses and Call-IDs may be the same."
+        self._correlator = self._correlator_of(0)
         self._awaited = Awaited(self.options.awaited)
-        self._correlator.scope.identities = self.options.identities
         self.reader: CaptureReader = open_captures(self.paths, progress=self.options.progress, end=self.options.end)
         self._embedded = EmbeddedSecrets(self.reader)
+
+    def _correlator_of(self, network: int) -> Correlator:
+        found = self._correlators.get(network)
+        if found is None:
+            found = self._correlators[network] = Correlator(self.coverage, self.options.roles)
+            found.scope.identities = self.options.identities
+            if network:
+                found.scope.one_clock = self._correlator.scope.one_clock
+        return found
 
     @property
     def nodes(self) -> NodeTable:
@@ -98,43 +118,48 @@ class Analysis:
         """Every session: `early` as each is over, else all at the end in the order of their first message."""
         if early:
             yield from self._run(early=True)
-            self.conferences = self._correlator.conferences_found()
+            self.conferences = self._conferences()
         else:
             with SessionStore(self.options.kept_sessions) as store:
                 for session in self._run(early=False):
                     store.add(session)
-                self.conferences = self._correlator.conferences_found()
+                self.conferences = self._conferences()
                 yield from store.in_order()
 
     def _run(self, *, early: bool) -> Iterator[Session]:
         options = self.options
         tls_octets = KEPT_OCTETS if options.opener is not None and options.opener.has_keys else HANDSHAKE_OCTETS
         twin = Twin(self.paths, options.udp_ports, tls_octets) if self._wants_twin() else None
-        lane = Lane(0, 2 if twin is not None else 1, options.udp_ports, tls_octets, self._embedded.may_come)
-        correlator = self._correlator
-        finish = correlator.finish if early else correlator.finish_calls
+        lane = self._lane = Lane(
+            0, 2 if twin is not None else 1, options.udp_ports, tls_octets, self._embedded.may_come
+        )
         correlated = 0
         try:
             for block in self.reader.blocks():
                 self.coverage.packets += len(block)
                 ours = lane.feed(block)
-                correlator.scope.one_clock = self.reader.one_clock
+                for correlator in self._correlators.values():
+                    correlator.scope.one_clock = self.reader.one_clock
                 if correlated:  # link what is over while the twin is at work
-                    yield from self._judged(finish(correlated))
+                    for network, correlator in list(self._correlators.items()):
+                        finish = correlator.finish if early else correlator.finish_calls
+                        yield from self._judged(finish(correlated), network)
                 self._correlate(ours, twin.next_output() if twin is not None else LaneOutput())
                 correlated = lane.now
             self._correlate(lane.finish(), twin.finish() if twin is not None else LaneOutput())
         finally:
             if twin is not None:
                 twin.close()
-        correlator.scope.hear_until(lane.now)
-        yield from self._judged(correlator.finish())
+        for network, correlator in self._correlators.items():
+            correlator.scope.hear_until(lane.now)
+            yield from self._judged(correlator.finish(), network)
         packets = self.coverage.packets
         self.coverage.merge(lane.coverage)
         if twin is not None:
             self.coverage.merge(twin.coverage)
         self.coverage.packets = packets
         self.coverage.notes.update(self.absent)
+        self.coverage.notes.update(self._network_notes())
         if self.options.opener is not None:
             self.coverage.keys = self.options.opener.account()
             self.coverage.notes.update(self.options.opener.notes)
@@ -143,13 +168,25 @@ class Analysis:
             for each in self.reader.captures
         ]
 
-    def _judged(self, sessions: Iterable[Session]) -> Iterator[Session]:
+    def _conferences(self) -> list[Conference]:
+        found = [
+            _conference_in(network, conference)
+            for network, correlator in self._correlators.items()
+            for conference in correlator.conferences_found()
+        ]
+        for correlator in self._correlators.values():
+            self.nodes.add_missing(correlator.nodes)
+        return found
+
+    def _judged(self, sessions: Iterable[Session], network: int = 0) -> Iterator[Session]:
         """Each session as it leaves correlation: judged, then without the messages that only judging needed."""
         judge = self.options.judge
-        correlator = self._correlator
+        correlator = self._correlators[network]
         for session in sessions:
+            if network:
+                self._name_network(session, network)
             try:
-                self._decrypt(session)
+                self._decrypt(session, correlator)
             except Exception as error:
                 note_internal(session, "decrypting", error)
             if judge is not None and not session.is_bare:
@@ -162,8 +199,7 @@ class Analysis:
                 note_internal(session, "keeping", error)
             yield session
 
-    def _decrypt(self, session: Session) -> None:
-        correlator = self._correlator
+    def _decrypt(self, session: Session, correlator: Correlator) -> None:
         if any(part.connection.transcript is not None for part in session.connections):
             self._opener().open(session, correlator.nodes, correlator.scope, self.coverage)
         elif self.options.opener is not None and session.kind == "message":
@@ -186,8 +222,8 @@ class Analysis:
         return opener
 
     def _correlate(self, ours: LaneOutput, theirs: LaneOutput) -> None:
-        correlator = self._correlator
         for message in in_time_order(ours.messages, theirs.messages):
+            correlator = self._correlator_of(message.flow.network)
             try:
                 correlator.add_message(message)
             except Exception as error:
@@ -197,16 +233,32 @@ class Analysis:
         for output in (ours, theirs):
             for flow in output.opened:
                 try:
-                    correlator.connection_opened(flow)
+                    if flow.network in self._correlators:
+                        self._correlators[flow.network].connection_opened(flow)
                 except Exception as error:
-                    correlator.lose_connection(error)
+                    self._correlator.lose_connection(error)
             for connection in output.connections:
+                # Media of a network whose signalling is elsewhere belongs to what was signalled there.
+                correlator = self._correlators.get(connection.client.network, self._correlator)
                 try:
                     if connection.transcript is not None:
                         self._opener().look_at(connection, self.coverage)
                     correlator.add_connection(connection)
                 except Exception as error:
                     correlator.lose_connection(error)
+
+    def _name_network(self, session: Session, network: int) -> None:
+        """Tell it from the session that would be the same in another network."""
+        session.id = _id_in(network, session.id)
+        for link in session.links:
+            if link.to.startswith("session "):
+                link.to = _id_in(network, link.to)
+        session.state = f"{session.state}, {self._lane.selector.networks.names()[network]}"
+
+    def _network_notes(self) -> dict[str, int]:
+        """Which tags are networks of their own, with the same addresses as another."""
+        names = self._lane.selector.networks.names()
+        return {f"{name} is another network than {names[0]}, with the same addresses": 1 for name in names[1:]}
 
     def _await(self, *outputs: LaneOutput) -> None:
         for output in outputs:

@@ -9,6 +9,7 @@ import numpy as np
 from analyzer.capture import link
 from analyzer.capture.flows import direction_hash, ends, marks
 from analyzer.capture.link import Cut, Layer, Octets, Payload, Walk
+from analyzer.capture.networks import Networks
 from analyzer.capture.payloads import NOT_OURS, SCTP, UDP, Source, as_columns, held, narrowed, text_looking
 from analyzer.capture.rows import Columns, Ints, Mask
 
@@ -46,6 +47,24 @@ def sip_looking(words: Ints) -> Mask:
     first, pair = words >> 24, words >> 16 | 0x2020
     mask: Mask = (first >= 0x41) & (first <= 0x5A) & (pair != 0x6D65) & (pair != 0x6175)
     return mask
+
+
+TELLING = 16
+"""Octets of a datagram at least that are compared with another: keep-alives are alike everywhere."""
+
+
+def see_datagrams(networks: Networks, source: Source, found: Payload) -> None:
+    """Show text in UDP to `Networks`, whatever this lane takes of it."""
+    octets, tags = source.octets, source.tags.values
+    found = narrowed(found, found.cut.start + 8 + TELLING <= found.cut.end)
+    found = narrowed(found, text_looking(octets.u32(found.cut.start + 8)))
+    if tags is None or not len(found.header):
+        return
+    start = found.cut.start
+    sender, receiver = ends(octets, found.version, found.header, octets.u32(start))
+    mark = marks(sender, found.identity, octets.u32(start + 4), octets.u32(start + 20))
+    packet, none = found.cut.packet, np.zeros(len(start), np.int64)
+    networks.see(UDP, sender, receiver, tags[packet], (source.time[packet], mark, none, none, none, none))
 
 
 class DatagramPicker:

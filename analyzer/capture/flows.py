@@ -101,7 +101,7 @@ class FlowJudge:
         """Drop both directions of a flow from now on; its key is that of `Rows`."""
         if len(self._ignored) >= FLOW_LIMIT:
             self._ignored.clear()
-        version = ports >> 40
+        version = ports >> 40 & 0xFF
         bits = 32 if version == 4 else 128
         sides = []
         for address, port in ((addresses >> bits, ports >> 16), (addresses, ports)):

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.capture.rows import Ints, Mask
+from analyzer.capture.tags import TagKind, Tags
 
 TRUNCATED = "truncated header"
 MALFORMED = "malformed header"
@@ -120,9 +121,11 @@ class Fragment(NamedTuple):
 class Walk:
     """What the layers found: ranges still to be opened, transport payloads, fragments, and packets given up."""
 
-    __slots__ = ("foreign", "fragments", "hep", "noise", "pending", "sctp", "tcp", "udp")
+    __slots__ = ("foreign", "fragments", "hep", "noise", "pending", "sctp", "tags", "tcp", "udp")
 
-    def __init__(self) -> None:
+    def __init__(self, tags: Tags | None = None) -> None:
+        self.tags = tags if tags is not None else Tags()
+        "Of every packet of the block."
         self.pending: list[tuple[Layer, Cut]] = []
         self.tcp: list[Payload] = []
         self.udp: list[Payload] = []
@@ -193,6 +196,7 @@ def ethernet(octets: Octets, cut: Cut, walk: Walk) -> None:
 
 def vlan(octets: Octets, cut: Cut, walk: Walk) -> None:
     cut = walk.whole(cut, 4)
+    walk.tags.add(cut.packet, TagKind.VLAN, octets.u16(cut.start) & 0xFFF)
     by_ethertype(octets.u16(cut.start + 2), cut.after(4), walk)
 
 

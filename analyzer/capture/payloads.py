@@ -11,6 +11,7 @@ from analyzer.capture import link
 from analyzer.capture.flows import Hashes, direction_hash, ends, flow_hash, marks
 from analyzer.capture.link import Cut, Octets, Payload, Walk
 from analyzer.capture.rows import Columns, Field, Ints, Mask
+from analyzer.capture.tags import Tags
 
 TCP, UDP, SCTP = 6, 17, 132
 NOT_OURS = ""
@@ -28,6 +29,7 @@ class Source(NamedTuple):
     frame: Ints
     "Frame number by row of the block, as `Cut.packet` names it."
     time: Ints
+    tags: Tags
 
 
 def text_looking(words: Ints) -> Mask:
@@ -74,6 +76,8 @@ def as_columns(source: Source, found: Payload, transport: int, ports: Ints, payl
     table[Field.END] = payload.end + source.base
     table[Field.MISSING] = payload.wire - payload.end
     table[Field.MARK] = mark
+    if source.tags.values is not None:
+        table[Field.NETWORK] = source.tags.values[payload.packet]
     return Columns(source.octets.data, table, address_pairs(source.octets, found.version, found.header))
 
 
@@ -106,6 +110,18 @@ class Segments(NamedTuple):
             self.loaded[mask],
             self.speaks[mask],
         )
+
+    def numbers(self) -> tuple[int, Hashes, Hashes, Ints, tuple[Ints, ...]]:
+        """What `Networks.see` takes."""
+        octets, header = self.source.octets, self.found.cut.start
+        seq, ack, flags = octets.u32(header + 4), octets.u32(header + 8), octets.u8(header + 13)
+        mark = marks(self.sender, self.found.identity, seq, ack, flags, octets.u32(header + 14))
+        size = self.payload.wire - self.payload.start + (flags >> 1 & 1) + (flags & 1)
+        packet = self.payload.packet
+        tags = self.source.tags.values
+        tag = tags[packet] if tags is not None else np.zeros(len(packet), np.int64)
+        columns = (self.source.time[packet], mark, seq, seq + size & 0xFFFFFFFF, ack, flags)
+        return TCP, self.sender, self.receiver, tag, columns
 
     def columns(self) -> Columns:
         """As rows."""

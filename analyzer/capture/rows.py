@@ -40,7 +40,7 @@ class Rows:
     addresses: list[int] = field(default_factory=list)
     "IPv4: src << 32 | dst; IPv6: src << 128 | dst."
     ports: list[int] = field(default_factory=list)
-    "version << 40 | transport << 32 | source port << 16 | destination port; with `addresses` the key of one direction."
+    "network << 48 | version << 40 | transport << 32 | source port << 16 | destination port: the key, with `addresses`."
     start: list[int] = field(default_factory=list)
     "Where the payload of TCP and UDP, the common header of SCTP starts in `data`."
     end: list[int] = field(default_factory=list)
@@ -82,6 +82,8 @@ class Field(IntEnum):
     "Hash of what two copies of one packet share, see `duplicates`."
     FLOW = 11
     "Hash of a TCP connection, its last bit that of the direction; 0 for others."
+    NETWORK = 12
+    "The tags of the packet, then the number of its network; see `networks`."
 
 
 class Columns:

@@ -21,12 +21,14 @@ import numpy as np
 
 from analyzer.capture import fragments, hep, link, tunnels
 from analyzer.capture.blocks import NO_TIME, PacketBlock
-from analyzer.capture.datagrams import DatagramPicker
+from analyzer.capture.datagrams import DatagramPicker, see_datagrams
 from analyzer.capture.duplicates import DuplicateFilter
 from analyzer.capture.flows import SLOTS, FlowJudge, lane_table
 from analyzer.capture.link import Cut, Layer, Octets, Walk
+from analyzer.capture.networks import Networks
 from analyzer.capture.payloads import NOT_OURS, Segments, Source, tcp_segments
 from analyzer.capture.rows import Columns, HoldBack, Ints, Rows
+from analyzer.capture.tags import Tags
 
 DEPTH = 16
 """Layers above the IP payload at most, each VLAN tag, tunnel header and IP header being one."""
@@ -44,7 +46,7 @@ class _Dug(NamedTuple):
 
 def next_pass(dug: list[_Dug], before: Source) -> tuple[Source, Walk]:
     """A walk over IP packets laid end to end; their octets follow those of the pass before."""
-    walk = Walk()
+    walk = Walk(before.tags)
     end = np.cumsum([len(part.octets) for part in dug])
     start = np.concatenate([[0], end[:-1]])
     walk.open(Layer.IP, Cut(np.array([part.packet for part in dug]), start, end, end))
@@ -84,11 +86,14 @@ class Selector:
         "Frame -> all frames, of packets that came in fragments and are not handed out yet."
         self._hold = HoldBack()
         self._copies = DuplicateFilter()
+        self.networks = Networks()
+        "Which tags were found to be different networks."
         self._last_time = NO_TIME
 
     def ignore_flow(self, addresses: int, ports: int) -> None:
         """From the next block on, count both directions of this TCP flow as "ignored flow"."""
-        self._judge.ignore(addresses, ports)
+        if not self.networks.is_split:  # else the same ends may be another's in another network
+            self._judge.ignore(addresses, ports)
 
     def select(self, block: PacketBlock) -> Rows:
         """Take the packets of a block; return the rows that are due."""
@@ -99,27 +104,35 @@ class Selector:
         columns: list[Columns] = []
         segments: list[Segments] = []
         buffers: list[bytes] = []
-        source = Source(Octets(block.data), 0, block.frame, time)
-        walk = self._first_pass(source.octets, block)
+        tags = Tags(len(block))
+        source = Source(Octets(block.data), 0, block.frame, time, tags)
+        walk = self._first_pass(source.octets, block, tags)
         dug: list[_Dug] = []
         for _ in range(PASSES):
             columns += self._descend(source, walk)
             for found in walk.sctp:
                 columns += self._picker.sctp(source, found, walk)
             for found in walk.tcp:
-                segments.append(self._own(tcp_segments(source, found, walk), walk))
+                part = tcp_segments(source, found, walk)
+                if self.networks.several(tags):
+                    self.networks.see(*part.numbers())
+                segments.append(self._own(part, walk))
             dug += self._reassemble(source, walk)
             dug += self._unwrap(source.octets, walk)
             self._give_up_all(source, walk)
             buffers.append(source.octets.data)
-            walk = Walk()
+            walk = Walk(tags)
             if not dug:
                 break
             source, walk = next_pass(dug, source)
             dug = []
         self._give_up_all(source, walk)
         columns += self._judged(segments)
-        return self._due(Columns.over(buffers[0] if len(buffers) == 1 else b"".join(buffers), columns))
+        made = Columns.over(buffers[0] if len(buffers) == 1 else b"".join(buffers), columns)
+        if tags.values is not None or self.networks.of(0):
+            self.networks.decide()
+            self.networks.settle(made.table)
+        return self._due(made)
 
     def flush(self) -> Rows:
         """The end of the capture: all that was held, and what fragments are left counted."""
@@ -137,9 +150,9 @@ class Selector:
         return time
 
     @staticmethod
-    def _first_pass(octets: Octets, block: PacketBlock) -> Walk:
+    def _first_pass(octets: Octets, block: PacketBlock, tags: Tags) -> Walk:
         """Take the link headers off."""
-        walk = Walk()
+        walk = Walk(tags)
         wire = block.offset + np.maximum(block.wirelen, block.caplen)
         whole = Cut(np.arange(len(block)), block.offset, block.offset + block.caplen, wire)
         first = int(block.linktype[0])
@@ -161,6 +174,8 @@ class Selector:
                 tunnels.LAYERS[layer](source.octets, cut, walk)
             udp, walk.udp = walk.udp, []
             for found in udp:
+                if self.networks.several(walk.tags):
+                    see_datagrams(self.networks, source, found)
                 columns += self._picker.udp(source, found, walk)
             if not walk.pending:
                 break

@@ -18,6 +18,7 @@ import numpy as np
 from analyzer.capture import ip, link
 from analyzer.capture.link import Cut, Layer, Octets, Walk
 from analyzer.capture.rows import Ints, Mask
+from analyzer.capture.tags import TagKind
 
 UNREADABLE = "tunnel unreadable"
 LABELS = 16
@@ -32,7 +33,9 @@ def mpls(octets: Octets, cut: Cut, walk: Walk) -> None:
         if not len(cut.packet):
             return
         cut = walk.whole(cut, 4, UNREADABLE)
-        bottom = (octets.u32(cut.start) & 0x100) != 0
+        word = octets.u32(cut.start)
+        bottom = (word & 0x100) != 0
+        walk.tags.add(cut.packet[bottom], TagKind.MPLS, word[bottom] >> 12)
         _below_labels(octets, cut.where(bottom).after(4), walk)
         cut = cut.where(~bottom).after(4)
     walk.drop(UNREADABLE, cut.packet)
@@ -56,6 +59,7 @@ def pppoe(octets: Octets, cut: Cut, walk: Walk) -> None:
     """A session packet (RFC 2516 section 4): its length excludes Ethernet padding."""
     cut = walk.whole(cut, 6, UNREADABLE)
     cut = walk.sound(cut, octets.u16(cut.start) == 0x1100, UNREADABLE)
+    walk.tags.add(cut.packet, TagKind.PPPOE, octets.u16(cut.start + 2))
     length = octets.u16(cut.start + 4)
     walk.open(Layer.PPP, cut.after(6).first(length))
 
@@ -69,13 +73,21 @@ def gre(octets: Octets, cut: Cut, walk: Walk) -> None:
     word = octets.u32(cut.start)
     numbered = (word >> 28 & 1) == 1
     size = 4 + 4 * ((word >> 31 & 1) + (word >> 29 & 1) + numbered + ((word >> 16 & 7 == 1) & (word >> 23 & 1)))
+    # The key stands behind the checksum; that of PPTP is payload length and call id
+    keyed = (word >> 29 & 1 == 1) & (cut.start + size <= cut.end) & (word >> 16 & 7 == 0)
+    if keyed.any():
+        key = octets.u32((cut.start + 4 + 4 * (word >> 31 & 1))[keyed])
+        walk.tags.add(cut.packet[keyed], TagKind.GRE, key)
     cut = cut.after(size)
     kind = word & 0xFFFF
     # ERSPAN type I has no sequence number and no header of its own, type II 8 octets, type III 12, or 20 with the O bit
     mirror = kind == 0x88BE
     walk.open(Layer.ETHERNET, cut.where(mirror & ~numbered))
-    walk.open(Layer.ETHERNET, cut.where(mirror & numbered).after(8))
+    second = walk.whole(cut.where(mirror & numbered), 8, UNREADABLE)
+    walk.tags.add(second.packet, TagKind.ERSPAN, octets.u16(second.start + 2) & 0x3FF)
+    walk.open(Layer.ETHERNET, second.after(8))
     third = walk.whole(cut.where(kind == 0x22EB), 12, UNREADABLE)
+    walk.tags.add(third.packet, TagKind.ERSPAN, octets.u16(third.start + 2) & 0x3FF)
     walk.open(Layer.ETHERNET, third.after(np.where((octets.u32(third.start + 8) & 1) == 1, 20, 12)))
     rest = ~mirror & (kind != 0x22EB)
     link.by_ethertype(kind[rest], cut.where(rest), walk)
@@ -85,6 +97,7 @@ def gtp_u(octets: Octets, cut: Cut, walk: Walk) -> None:
     """A G-PDU: TS 29.281 clause 5.1, extension headers clause 5.2."""
     cut = walk.whole(cut, 8, UNREADABLE)
     word = octets.u32(cut.start)
+    walk.tags.add(cut.packet, TagKind.GTP_U, octets.u32(cut.start + 4))
     cut = cut.first((word & 0xFFFF) + 8).after(8)
     optional = (word >> 24 & 7) != 0
     walk.open(Layer.IP, cut.where(~optional))
@@ -113,13 +126,16 @@ def tunnelled_ip(octets: Octets, cut: Cut, walk: Walk) -> None:
 
 def vxlan(octets: Octets, cut: Cut, walk: Walk) -> None:
     """RFC 7348 section 5."""
-    walk.open(Layer.ETHERNET, walk.whole(cut, 8, UNREADABLE).after(8))
+    cut = walk.whole(cut, 8, UNREADABLE)
+    walk.tags.add(cut.packet, TagKind.VXLAN, octets.u32(cut.start + 4) >> 8)
+    walk.open(Layer.ETHERNET, cut.after(8))
 
 
 def geneve(octets: Octets, cut: Cut, walk: Walk) -> None:
     """RFC 8926 section 3.4."""
     cut = walk.whole(cut, 8, UNREADABLE)
     word = octets.u32(cut.start)
+    walk.tags.add(cut.packet, TagKind.GENEVE, octets.u32(cut.start + 4) >> 8)
     link.by_ethertype(word & 0xFFFF, cut.after(8 + (word >> 24 & 0x3F) * 4), walk)
 
 
@@ -146,7 +162,9 @@ L2TP_OFFSETS = (0, 4, 8, 12)
 def l2tp_v3(octets: Octets, cut: Cut, walk: Walk) -> None:
     """A data message from its session identifier on (RFC 3931 section 4.1): Ethernet, PPP or IP, as it verifies."""
     cut = walk.whole(cut, 4, UNREADABLE)
-    control = octets.u32(cut.start) == 0
+    session = octets.u32(cut.start)
+    control = session == 0
+    walk.tags.add(cut.packet, TagKind.L2TP, session)
     walk.drop("l2tp control", cut.packet[control])
     rest = cut.where(~control).after(4)
     for looks, layer in ((_is_ethernet, Layer.ETHERNET), (_is_ppp, Layer.PPP), (_is_ip, Layer.IP)):

@@ -233,7 +233,7 @@ class TransactionTable:
 
 def _numbers(flow: Flow) -> tuple[int, int]:
     """Sender and receiver, address and port in one number each."""
-    bits = 128 if flow.ports >> 40 == 6 else 32
+    bits = 128 if flow.version == 6 else 32
     source = flow.addresses >> bits << 16 | flow.ports >> 16 & 0xFFFF
     return source, (flow.addresses & (1 << bits) - 1) << 16 | flow.ports & 0xFFFF
 

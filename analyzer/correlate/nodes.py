@@ -58,6 +58,11 @@ class NodeTable:
             if known is None or weight > known[0]:
                 self._seen[address] = weight, role.value
 
+    def add_missing(self, other: NodeTable) -> None:
+        """Take over what another table knows of addresses that are not in this one."""
+        for address, seen in other._seen.items():
+            self._seen.setdefault(address, seen)
+
     def role(self, address: str) -> str:
         """The role of an address, or empty when nothing speaks for one."""
         given = self._given.get(address)

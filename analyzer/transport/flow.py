@@ -1,8 +1,8 @@
 """One direction of a transport conversation, and the table that interns them.
 
 The key is the pair of Python ints that packet selection makes: `addresses` is source above destination (32 bits each
-in IPv4, 128 in IPv6), `ports` is ``version << 40 | protocol << 32 | source port << 16 | destination port``. Text is
-made only when somebody asks for it.
+in IPv4, 128 in IPv6), `ports` is ``version << 40 | protocol << 32 | source port << 16 | destination port``, above them
+the number of the network, 0 but where the same addresses are in several. Text is made only when somebody asks for it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LOW_128 = (1 << 128) - 1
 def reverse_key(addresses: int, ports: int) -> FlowKey:
     """Return the key of the opposite direction."""
     ports_back = (ports & ~0xFFFFFFFF) | (ports & 0xFFFF) << 16 | (ports >> 16 & 0xFFFF)
-    if ports >> 40 == 6:
+    if ports >> 40 & 0xFF == 6:
         return (addresses & _LOW_128) << 128 | addresses >> 128, ports_back
     return (addresses & 0xFFFFFFFF) << 32 | addresses >> 32, ports_back
 
@@ -46,7 +46,12 @@ class Flow:
     @property
     def version(self) -> int:
         """IP version, 4 or 6."""
-        return self.ports >> 40
+        return self.ports >> 40 & 0xFF
+
+    @property
+    def network(self) -> int:
+        """Which of several networks with the same addresses it is in; 0 where there is one."""
+        return self.ports >> 48
 
     @property
     def transport(self) -> str:
