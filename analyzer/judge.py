@@ -9,14 +9,15 @@ from analyzer.codes import matching
 from analyzer.correlate.nodes import NodeTable
 from analyzer.correlate.session import Session
 from analyzer.evidence import Evidence, Scope
+from analyzer.evidence.offers import offers_of
 from analyzer.evidence.streams import streams_of
 from analyzer.findings import ELSEWHERE, NOT_IN_FLOW, Finding, Result, Severity, not_observable
 from analyzer.flows.flow import Flow
 from analyzer.flows.matcher import match
-from analyzer.internal import NOT_JUDGED, add_internal, note_internal
-from analyzer.merged import merge_streams
+from analyzer.internal import CODE, NOT_JUDGED, add_internal, note_internal
+from analyzer.merged import merge_streams, merged_result, named
 from analyzer.model import Verdict
-from analyzer.one_finding import told_once
+from analyzer.one_finding import in_order, told_once
 from analyzer.profile import DEFAULT_PROFILE, Profile
 
 Results = dict[str, Result]
@@ -56,12 +57,13 @@ class Judge:
     def judge(self, session: Session, nodes: NodeTable, scope: Scope) -> None:
         """Fill in the session's flow, steps, results, findings and verdict."""
         try:
-            streams = streams_of(session) if session.kind == "message" else []
+            streams, left = streams_of(session) if session.kind == "message" else ([], 0)
             for _, each in streams:
                 self._judge(each, Evidence(each, nodes, scope, self.profile))
             if streams:
                 several = len(streams) > 1
                 merge_streams(session, [(f"m= line {line}" if several else "", each) for line, each in streams])
+                _leave(session, left, "MSRP stream")
             else:
                 self._judge(session, Evidence(session, nodes, scope, self.profile))
         except Exception as error:
@@ -70,16 +72,10 @@ class Judge:
     def _judge(self, session: Session, evidence: Evidence) -> None:
         flow = self._flow_of(session, evidence)
         rules, usual = self._rules_for(session.kind, flow)
-        results = dict(usual)
-        broken = False
-        for code, judge in rules:
-            try:
-                result = results[code] = judge(evidence)
-            except Exception as error:
-                result = results[code] = not_observable(NOT_JUDGED)
-                note_internal(session, f"holding {code} against", error)
-            if result.findings:
-                broken = True
+        offers, left = offers_of(evidence) if session.kind == "message" else ([], 0)
+        results = {**usual, **self._held(session, evidence, rules)}
+        if offers:
+            results.update(self._held(session, offers[0][1], self._of_offers(rules)))
         if session.kind == "message":
             told = evidence.connection_model
             session.connection_model = told.model.value if told.model is not None else None
@@ -87,15 +83,50 @@ class Judge:
         if flow is not None:
             session.flow = flow.id
             session.steps, late = match(flow, results, evidence.scope)
-            if late:
-                results.update(late)
-                broken = True
+            results.update(late)
         session.results = results
-        if broken:
-            internal, session.findings = session.findings, told_once(results, self.rules)
-            session.verdict = verdict(session.verdict, session.findings)
-            for each in internal:
-                add_internal(session, each)
+        if any(each.findings for each in results.values()):
+            self._tell(session, told_once(results, self.rules))
+        if offers:
+            self._judge_later(session, offers, self._of_offers(rules))
+            _leave(session, left, "later offer")
+
+    def _held(self, session: Session, evidence: Evidence, rules: Iterable[Held]) -> Results:
+        """What rules say."""
+        results: Results = {}
+        for code, judge in rules:
+            try:
+                results[code] = judge(evidence)
+            except Exception as error:
+                results[code] = not_observable(NOT_JUDGED)
+                note_internal(session, f"holding {code} against", error)
+        return results
+
+    def _of_offers(self, rules: Iterable[Held]) -> list[Held]:
+        return [each for each in rules if self.rules[each[0]].each_offer]
+
+    def _judge_later(self, session: Session, offers: list[tuple[str, Evidence]], rules: list[Held]) -> None:
+        """Hold the rules about one exchange against every later one, and add what they say."""
+        codes = [code for code, _ in rules]
+        first, parts = offers[0][0], [{code: session.results[code] for code in codes}]
+        own = [each for each in session.findings if each.code != CODE]
+        findings = [named(each, first) if each.code in codes else each for each in own]
+        for name, evidence in offers[1:]:
+            results = self._held(session, evidence, rules)
+            findings += [named(each, name) for each in told_once(results, self.rules)]
+            parts.append(results)
+        names = [name for name, _ in offers]
+        for code in codes:
+            session.results[code] = merged_result([(name, part[code]) for name, part in zip(names, parts, strict=True)])
+        self._tell(session, in_order(findings))
+
+    def _tell(self, session: Session, findings: list[Finding]) -> None:
+        """Give the session its findings, and the verdict that follows, beside what failed in us."""
+        internal = [each for each in session.findings if each.code == CODE]
+        session.findings = findings
+        session.verdict = verdict(session.verdict, findings)
+        for each in internal:
+            add_internal(session, each)
 
     def _flow_of(self, session: Session, evidence: Evidence) -> Flow | None:
         for flow in self.flows:
@@ -117,6 +148,13 @@ class Judge:
             results = {code: ELSEWHERE if rule in self._checks else NOT_IN_FLOW for code, rule in self.rules.items()}
             known = self._usual[key] = list(rules.items()), results
         return known
+
+
+def _leave(session: Session, number: int, what: str) -> None:
+    """Some of its parts are too many to be judged."""
+    if number:
+        session.state += f", {number} {what}{'s' if number > 1 else ''} not judged"
+        session.verdict = max(session.verdict, Verdict.INCOMPLETE, key=_WORSE.index)
 
 
 class _Chosen:

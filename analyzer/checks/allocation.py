@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from analyzer.checks.rule import Rule
-from analyzer.evidence import Announced, Evidence, Order
+from analyzer.conversations.media import MediaEnd, plain_address
+from analyzer.evidence import Announced, Descriptor, Evidence
 from analyzer.findings import OK, Result, Status, not_applicable, not_observable
 from analyzer.identities import path_text
 
@@ -11,6 +12,8 @@ from analyzer.identities import path_text
 def asked_to_allocate(rule: Rule, evidence: Evidence) -> Result:
     """Local of the Add leaves address, port and path to the MRFP (`$`)."""
     order = evidence.reserve
+    if order is None and evidence.is_later:
+        return not_applicable("the MRFP's end stays as it is")
     if order is None or order.request is None:
         return not_observable(evidence.orders_incomplete or "the Add of its termination was not captured")
     local = order.local
@@ -21,14 +24,8 @@ def asked_to_allocate(rule: Rule, evidence: Evidence) -> Result:
             expected="Local with $ for address, port and a=path",
             actual="no Local descriptor",
         )
-    dictated = []
-    if local.address and not local.chooses_address:
-        dictated.append(f"address {local.address}")
-    if local.port and not local.chooses_port:
-        dictated.append(f"port {local.port}")
     given = order.replied_local.path if order.replied_local is not None else ()
-    if local.path and not local.chooses_path:
-        dictated.append("a=path")
+    dictated = _dictated(local, evidence.end_before)
     if dictated:
         return rule.broken(
             f"The MRFC dictates the MRFP's {' and '.join(dictated)} instead of asking for it.",
@@ -36,7 +33,7 @@ def asked_to_allocate(rule: Rule, evidence: Evidence) -> Result:
             expected="$ for address, port and a=path in Local",
             actual=f"Local with {', '.join(dictated)}",
         )
-    if not local.path and not given and order.executed:
+    if not local.path and not given and order.executed and evidence.end_before is None:
         # Where the MRFP gives a path unasked, its profile asks in another way.
         return rule.broken(
             "The MRFC did not ask the MRFP for an MSRP path, and got none.",
@@ -52,6 +49,18 @@ def asked_to_allocate(rule: Rule, evidence: Evidence) -> Result:
     )
 
 
+def _dictated(local: Descriptor, known: MediaEnd | None) -> list[str]:
+    """What Local prescribes, unless it is what the MRFP itself gave before."""
+    found = []
+    if local.address and not local.chooses_address and (known is None or plain_address(local.address) != known.address):
+        found.append(f"address {local.address}")
+    if local.port and not local.chooses_port and (known is None or local.port != str(known.port)):
+        found.append(f"port {local.port}")
+    if local.path and not local.chooses_path and (known is None or local.path != known.path):
+        found.append("a=path")
+    return found
+
+
 def path_passed_on(rule: Rule, evidence: Evidence, announced: Announced | None, what: str) -> Result:
     """`a=path` of the MRFC's SDP (`what`: offer or answer) is the one that the MRFP gave."""
     if announced is None:
@@ -64,6 +73,8 @@ def path_passed_on(rule: Rule, evidence: Evidence, announced: Announced | None, 
     given = order.replied_local.path
     if announced.end.path == given:
         return Result(Status.OK, frames=announced.frames, begin=announced.time, end=announced.sent)
+    if lacking := evidence.unseen_change(order):
+        return not_observable(lacking)
     return rule.broken(
         f"The path in the MRFC's {what} is not the one that the MRFP gave: the UE will address another session.",
         (*order.reply_frames, *announced.frames),
@@ -72,15 +83,18 @@ def path_passed_on(rule: Rule, evidence: Evidence, announced: Announced | None, 
     )
 
 
-def same_transport(rule: Rule, orders: list[Order], announced: Announced, what: str) -> Result:
+def same_transport(rule: Rule, evidence: Evidence, announced: Announced, what: str) -> Result:
     """The protocol of the `m=` line in Local and Remote is that of the SDP (`what`: offer)."""
     seen = False
-    for order in orders:
+    kept = [evidence.configure] if evidence.configure is not None and not evidence.orders else []
+    for order in evidence.orders or kept:
         for side, descriptor in (("Local", order.local), ("Remote", order.remote)):
             if descriptor is None or not descriptor.proto:
                 continue
             seen = True
             if descriptor.proto.upper() != announced.end.protocol.upper():
+                if lacking := evidence.unseen_change(order):
+                    return not_observable(lacking)
                 return rule.broken(
                     f"The MRFC told the MRFP {descriptor.proto} where the {what} says {announced.end.protocol}.",
                     (*announced.frames, *order.frames),

@@ -26,6 +26,8 @@ def judge(evidence: Evidence) -> Result:
     if remote.path == answer.end.path:
         time = configure.request.time if configure.request is not None else 0
         return Result(Status.OK, frames=configure.frames, begin=time, end=configure.asked)
+    if lacking := evidence.unseen_change(configure):
+        return not_observable(lacking)
     return RULE.broken(
         "The MRFC did not give the answer's MSRP path to the MRFP: what the MRFP sends will carry a wrong To-Path.",
         (*answer.frames, *configure.frames),
@@ -63,6 +65,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("sip", "h248"),
+    each_offer=True,
     why="The MRFP puts this path into the To-Path of all it sends; a UE answers 481 to a session-id not its own.",
     causes=(
         "The MRFC configures the path of its own offer, or of an earlier answer (forking).",

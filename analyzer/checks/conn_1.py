@@ -13,6 +13,9 @@ def judge(evidence: Evidence) -> Result:
     return judge_opener(RULE, evidence)
 
 
+KEPT = not_applicable("no TCP connection was begun for this offer: that which was there goes on")
+
+
 def judge_opener(rule: Rule, evidence: Evidence) -> Result:
     """The opener of the connection against the model's; CONN-1 and CONN-6 ask the same of different sessions."""
     told = evidence.connection_model
@@ -22,6 +25,8 @@ def judge_opener(rule: Rule, evidence: Evidence) -> Result:
         return not_applicable("an MSRP relay is in the path: both ends connect to relays (RFC 4976)")
     if told.opener is None:
         return not_applicable(told.opener_reason)
+    if evidence.is_later and not evidence.connection_parts:
+        return KEPT
     parties = evidence.parties
     seen = []
     for part in evidence.connection_parts:
@@ -65,6 +70,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("sip", "tcp"),
+    each_offer=True,
     yields_to=("CONN-6", "TCP-5", "TCP-1", "TCP-6", "TCP-4", "SDP-SETUP", "DIN-1d", "DIN-7", "DOUT-5", "DOUT-12"),
     why="The side that is to wait may sit behind a firewall that lets connections only out, or open its port late; and "
     "where both sides open, two connections compete for one session (RFC 4975 section 5.4).",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analyzer.checks.conn_1 import KEPT
 from analyzer.checks.rule import Rule
 from analyzer.conversations.connection import Connection
 from analyzer.conversations.media import Place, place_of
@@ -17,6 +18,8 @@ def judge(evidence: Evidence) -> Result:
     told = evidence.connection_model
     if told.model is None or told.row is None:
         return not_observable(told.reason)
+    if evidence.is_later and not evidence.connection_parts:
+        return KEPT
     if told.model is Model.RELAY:
         return _relayed(evidence)
     parties = evidence.parties
@@ -120,6 +123,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("sip", "tcp"),
+    each_offer=True,
     yields_to=("OFFER-3", "OFFER-3b", "ANS-2", "TCP-2"),
     why="With CEMA a=path holds the address of the far end, which a border gateway hides; without it c= and m= may "
     "name an end that only its relay or gateway can reach. The wrong one leads nowhere, or past the gateway.",

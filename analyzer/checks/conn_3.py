@@ -85,6 +85,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("sip", "msrp"),
+    each_offer=True,
     yields_to=("CONN-4", "CONN-5", "MRFP-2", "MRFP-3", "OFFER-1", "ANS-1", "OFFER-5", "SEND-3"),
     why="A client of RFC 4975 refuses a request whose To-Path is not its own URI (481), so with a gateway that counts "
     "on sessmatch no message gets through.",

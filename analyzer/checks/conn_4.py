@@ -57,6 +57,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("sip",),
+    each_offer=True,
     yields_to=("OFFER-5", "SEND-3"),
     why="With CEMA both ends match sessions by the whole URI of the far end: a rewritten a=path leads to 481, and TLS "
     "end to end leaves the gateway no way to rewrite MSRP to suit.",

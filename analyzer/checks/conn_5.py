@@ -78,6 +78,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("sip",),
+    each_offer=True,
     yields_to=("OFFER-6", "OFFER-5", "SEND-3"),
     why="A client without CEMA connects to a=path; if that still names the far end, the connection goes past the "
     "gateway and is mostly unreachable.",

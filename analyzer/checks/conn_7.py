@@ -52,6 +52,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("sip", "msrp"),
+    each_offer=True,
     yields_to=("MRFP-3", "OFFER-1", "ANS-1", "CONN-2"),
     why="The relay finds the next hop in To-Path (RFC 4976 section 5): a URI that is missing there means that the "
     "request is refused, or goes past the relay, which a firewall mostly stops.",

@@ -21,6 +21,8 @@ def judge(evidence: Evidence) -> Result:
         return not_observable(evidence.orders_incomplete or "no command gives the MRFP a Remote descriptor")
     if remote.path == offer.end.path:
         return OK
+    if lacking := evidence.unseen_change(configure):
+        return not_observable(lacking)
     return RULE.broken(
         "The MRFC did not give the offer's MSRP path to the MRFP: what the MRFP sends will carry a wrong To-Path.",
         (*offer.frames, *configure.frames),
@@ -36,6 +38,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("sip", "h248"),
+    each_offer=True,
     yields_to=("TCP-2",),
     why="The MRFP puts this path into the To-Path of all it sends; a UE answers 481 to a session-id not its own.",
     causes=(

@@ -19,7 +19,7 @@ def judge(evidence: Evidence) -> Result:
         return not_applicable("the offer has a=msrp-cema")
     if evidence.configure is None:
         return not_observable(evidence.orders_incomplete or "no command gives the MRFP a Remote descriptor")
-    return compare_with_path(RULE, offer, evidence.configure, "offer")
+    return compare_with_path(RULE, evidence, offer, evidence.configure, "offer")
 
 
 RULE = Rule(
@@ -29,6 +29,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     judge=judge,
     interfaces=("sip", "h248"),
+    each_offer=True,
     yields_to=("TCP-2",),
     why="Where an MSRP relay stands in front of the UE, c= and m= may name the UE itself, which is not to be reached.",
     causes=("The MRFC always takes c= and m=.", "The offer passed a border gateway that rewrites c= and m= only."),

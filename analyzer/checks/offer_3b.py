@@ -19,7 +19,7 @@ def judge(evidence: Evidence) -> Result:
         return not_applicable("the offer has no a=msrp-cema")
     if evidence.configure is None:
         return not_observable(evidence.orders_incomplete or "no command gives the MRFP a Remote descriptor")
-    return compare_with_lines(RULE, offer, evidence.configure, "offer")
+    return compare_with_lines(RULE, evidence, offer, evidence.configure, "offer")
 
 
 RULE = Rule(
@@ -29,6 +29,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     judge=judge,
     interfaces=("sip", "h248"),
+    each_offer=True,
     yields_to=("TCP-2",),
     why="With CEMA border gateways rewrite c= and m= alone (RFC 6714 section 5): only these lead to the UE.",
     causes=("The MRFC takes the address from a=path although the offer has CEMA.", "An older offer was used."),

@@ -22,6 +22,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("h248",),
+    each_offer=True,
     why="Only the MRFP knows which of its addresses, ports and session-ids are free.",
     causes=("The MRFC keeps a pool of addresses itself.", "The Local descriptor is missing from the Add."),
     confirm="Read Local of the Add: c=, m= and a=path should have $.",

@@ -22,6 +22,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("sip", "h248"),
+    each_offer=True,
     yields_to=("TCP-7",),
     why="The UE puts this path into To-Path; the MRFP refuses a session-id that it did not give (481).",
     causes=("The MRFC builds the path from address and port and invents the session-id.", "Path of another session."),

@@ -35,6 +35,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("sip",),
+    each_offer=True,
     why="Without it the UE must take the addresses of a=path; behind a border gateway these are not reachable "
     "(RFC 6714 section 4.2), and the UE may send a second offer without CEMA.",
     causes=(

@@ -9,7 +9,7 @@ import re
 
 from analyzer.checks.rule import Rule
 from analyzer.conversations.media import place_of, plain_address
-from analyzer.evidence import Announced, Order
+from analyzer.evidence import Announced, Evidence, Order
 from analyzer.findings import OK, Result, not_applicable, not_observable
 
 _PORT = re.compile(r"[0-9]{1,9}")
@@ -22,24 +22,36 @@ def path_place(announced: Announced) -> tuple[str, int] | None:
     return place_of(announced.end.path[0]) if announced.end.path else None
 
 
-def compare_with_path(rule: Rule, announced: Announced, order: Order, what: str) -> Result:
+def compare_with_path(rule: Rule, evidence: Evidence, announced: Announced, order: Order, what: str) -> Result:
     """Remote of an order against the first entry of the path; `what` is `offer` or `answer`."""
     place = path_place(announced)
     if place is None:
         return not_applicable(f"the {what}'s a=path has no address and port")
     if not _is_address(place[0]):
         return not_observable(f"the {what}'s a=path names a host; its address is not in the capture")
-    return _compare(rule, announced, order, what, place, f"the first entry of the {what}'s a=path")
+    found = _compare(rule, announced, order, what, place, f"the first entry of the {what}'s a=path")
+    return _if_seen(found, evidence, announced, order)
 
 
-def compare_with_lines(rule: Rule, announced: Announced, order: Order, what: str) -> Result:
+def compare_with_lines(rule: Rule, evidence: Evidence, announced: Announced, order: Order, what: str) -> Result:
     """Remote of an order against the `c=` and `m=` lines."""
     end = announced.end
     if not end.address or not end.port:
         return not_applicable(f"the {what} has no address or no port")
     if not _is_address(end.address):
         return not_observable(f"the {what}'s c= names a host; its address is not in the capture")
-    return _compare(rule, announced, order, what, (end.address, end.port), f"c= and m= of the {what}")
+    found = _compare(rule, announced, order, what, (end.address, end.port), f"c= and m= of the {what}")
+    return _if_seen(found, evidence, announced, order)
+
+
+def _if_seen(result: Result, evidence: Evidence, announced: Announced, order: Order) -> Result:
+    """A difference counts only where no later command can have been missed, and is not that of the path again."""
+    if not result.is_broken:
+        return result
+    if evidence.keeps(order) and order.remote is not None and order.remote.path != announced.end.path:
+        return not_applicable("the MRFP was told nothing of this exchange: row OFFER-1 or ANS-1")
+    lacking = evidence.unseen_change(order)
+    return not_observable(lacking) if lacking else result
 
 
 def _compare(rule: Rule, announced: Announced, order: Order, what: str, place: tuple[str, int], source: str) -> Result:

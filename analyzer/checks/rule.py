@@ -32,6 +32,8 @@ class Rule:
     "What must be captured to judge it: `sip`, `h248`, `tcp`, `msrp`."
     yields_to: tuple[str, ...] = ()
     "Rules that are more specific: where one of them is broken too, this is what follows from it."
+    each_offer: bool = False
+    "It is about one offer and its answer, and so is held against every one that changes something."
     same_frames: tuple[str, ...] = ()
     "Rules that are more specific about single messages: a finding that shares a frame with one of theirs follows."
     why: str = ""

@@ -61,6 +61,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     judge=judge,
     interfaces=("sip",),
+    each_offer=True,
     same_frames=("TCP-1", "DIN-1d", "DOUT-5"),
     why="Two implementations read it in two ways: each is right, and they do not meet.",
     causes=(

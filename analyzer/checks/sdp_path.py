@@ -64,6 +64,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     judge=judge,
     interfaces=("sip",),
+    each_offer=True,
     same_frames=("OFFER-5", "SEND-3", "OFFER-1", "ANS-1"),
     why="The URI tells where to send and which session is meant; without it no message can be addressed.",
     causes=("The SDP is built from a template for voice.", "A gateway on the way dropped or shortened the attribute."),

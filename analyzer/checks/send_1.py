@@ -22,6 +22,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("h248",),
+    each_offer=True,
     why="The offer must say where the MRFP will be reached, which only the MRFP knows.",
     causes=("The MRFC keeps a pool of addresses itself.", "The Local descriptor is missing from the Add."),
     confirm="Read Local of the Add that comes before the INVITE: c=, m= and a=path should have $.",

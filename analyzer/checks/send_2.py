@@ -14,7 +14,7 @@ def judge(evidence: Evidence) -> Result:
         return not_applicable("the MRFC sends no offer in this session")
     if evidence.offer is None:
         return not_observable("the offer was not captured")
-    return same_transport(RULE, evidence.orders, evidence.offer, "offer")
+    return same_transport(RULE, evidence, evidence.offer, "offer")
 
 
 RULE = Rule(
@@ -24,6 +24,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("sip", "h248"),
+    each_offer=True,
     why="The protocol tells the MRFP whether to speak TLS, and that it is to understand MSRP.",
     causes=("The MRFC uses one template for plain and for secured media.",),
     confirm="Compare the third word of m= in Local of the Add and in the INVITE.",

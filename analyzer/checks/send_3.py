@@ -22,6 +22,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("sip", "h248"),
+    each_offer=True,
     why="The UE puts this path into To-Path; the MRFP refuses a session-id that it did not give (481).",
     causes=("The offer was built before the MRFP's reply was there.", "The MRFC invents the session-id."),
     confirm="Compare a=path in Local of the reply with a=path of the INVITE.",

@@ -16,6 +16,8 @@ def judge(evidence: Evidence) -> Result:
         return not_observable("the offer was not captured")
     if offer.end.cema:
         return Result(Status.OK, frames=offer.frames, begin=offer.time, end=offer.sent)
+    if evidence.is_later and not evidence.cema_before:
+        return not_applicable("CEMA was not agreed before: an offer without it is the way back (RFC 6714 section 4.2)")
     return RULE.broken(
         "The MRFC's offer has no a=msrp-cema.",
         offer.frames,
@@ -31,6 +33,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     judge=judge,
     interfaces=("sip",),
+    each_offer=True,
     why="Without CEMA every border gateway on the way must be an MSRP back-to-back agent (RFC 6714 section 5).",
     causes=("CEMA is switched off at the MRFC.", "A border gateway removed the attribute: compare the hops."),
     confirm="Look for a=msrp-cema in the message section of the INVITE.",

@@ -13,6 +13,7 @@ from enum import StrEnum
 from analyzer.conversations.connection import Connection, ConnectionPart, Row
 from analyzer.conversations.dialogs import agreed
 from analyzer.conversations.h248_termination import Termination
+from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.offer_answer import Described, Exchange
 from analyzer.conversations.sip_call import CallFacts
 from analyzer.correlate.followed import followed
@@ -47,6 +48,9 @@ class Side(StrEnum):
 
 class Evidence:
     """What one session shows."""
+
+    is_later = False
+    "It is about a later offer and what followed from it, and not about the set-up (`analyzer.evidence.offers`)."
 
     def __init__(self, session: Session, nodes: NodeTable, scope: Scope, profile: Profile) -> None:
         self.session = session
@@ -381,6 +385,24 @@ class Evidence:
         lost = [] if self.facts is None else missing_sip(self.facts)
         lost += missing_h248(self.session.terminations) + missing_tcp(self.session.connections)
         return f"packets of this session are not in the capture: {lost[0]}" if lost else ""
+
+    @lazy
+    def end_before(self) -> MediaEnd | None:
+        """The MRFP's end as it was before a later offer; None where there was none."""
+        return None
+
+    @lazy
+    def cema_before(self) -> bool:
+        """CEMA was agreed before a later offer."""
+        return False
+
+    def keeps(self, order: Order) -> bool:
+        """Is a command from before a later offer all that there is?"""
+        return False
+
+    def unseen_change(self, order: Order) -> str:
+        """Why a later command than this may have escaped the capture, or empty: see `analyzer.evidence.offers`."""
+        return ""
 
     @lazy
     def orders_incomplete(self) -> str:

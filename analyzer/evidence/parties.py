@@ -68,8 +68,16 @@ class Crossing:
 class Parties:
     """Offerer and answerer of the exchange that was in force when the MSRP connection was set up."""
 
-    def __init__(self, session: Session, first: Exchange | None, connection: Connection | None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        first: Exchange | None,
+        connection: Connection | None,
+        passed: frozenset[str] = frozenset(),
+    ) -> None:
+        """`passed`: URIs of other exchanges; requests to them belong to another time."""
         self._session = session
+        self._passed = passed
         self._spoken = [(part, each) for part in session.connections for each in part.msrp()]
         self._openers: dict[int, Party | None] = {}
         self._hop_of: dict[tuple[int, Party], Hop | None] = {}
@@ -188,7 +196,8 @@ class Parties:
                 side = self.side(receiver)
                 if paths and side is not None and comes_in(side, part.connection, direction):
                     for to_path, frame in paths:
-                        found.append(sent_to(side, msrp, direction, to_path, frame))
+                        if to_path.rpartition(" ")[2] not in self._passed:
+                            found.append(sent_to(side, msrp, direction, to_path, frame))
         return found
 
     def paths_of_sender(self, receiver: Party) -> Iterator[tuple[str, int]]:
@@ -205,7 +214,9 @@ class Parties:
                     continue
                 direction = 0 if client is receiver.other else 1
                 if (flow.src_ip if direction == 0 else flow.dst_ip) in own:
-                    yield from msrp.ways[direction].request_paths
+                    for to_path, frame in msrp.ways[direction].request_paths:
+                        if to_path.rpartition(" ")[2] not in self._passed:
+                            yield to_path, frame
 
     @lazy
     def relayed_paths(self) -> list[str]:

@@ -22,6 +22,8 @@ from analyzer.correlate.session import Session
 from analyzer.evidence.places import places_of
 from analyzer.evidence.stream_of_termination import narrowed
 
+MAX_STREAMS = 16
+"Streams of one session that are judged: a description of 64 KB has room for two thousand."
 NO_STREAM = MediaEnd("", 0, "", "")
 "Stands where another stream's `m=` line was, so that the lines keep their positions."
 
@@ -49,20 +51,25 @@ class _Line:
         return 2 * (end.session_id in self.session_ids) + (not self.places.isdisjoint(places_of(end)))
 
 
-def streams_of(session: Session) -> list[tuple[int, Session]]:
-    """The number of the `m=` line, from 1, and the session as this stream sees it; empty where there is one at most."""
+def streams_of(session: Session) -> tuple[list[tuple[int, Session]], int]:
+    """The number of each `m=` line, from 1, with the session as it sees it, and how many more there are.
+
+    None where there is one stream at most.
+    """
     exchanges = session.call.facts.exchanges if session.call is not None else []
     if not _several(exchanges, session.terminations):
-        return []
+        return [], 0
     announced = any(end.is_msrp for each in exchanges for _, part in each.parts() for end in part.ends)
     lines = _lines(exchanges) if announced else _lines_of_h248(session.terminations)
     if len(lines) < 2 and not (lines and _first_msrp(exchanges) != lines[0].index):
-        return []
+        return [], 0
+    left = len(lines[MAX_STREAMS:])
+    del lines[MAX_STREAMS:]
     if announced:
         _pair_terminations(lines, session.terminations)
     _pair_connections(lines, session.connections)
     others = [life for life in session.terminations if not _msrp_streams(life)]
-    return [(line.index + 1, _seen_by(line, session, others, exchanges)) for line in lines]
+    return [(line.index + 1, _seen_by(line, session, others, exchanges)) for line in lines], left
 
 
 def _several(exchanges: Iterable[Exchange], lives: Iterable[Termination]) -> bool:
@@ -136,7 +143,7 @@ def _pair_terminations(lines: list[_Line], lives: list[Termination]) -> None:
         taken: list[_Line] = []
         for stream_id in _msrp_streams(life):
             line, fit = _best(lines, life.ends_of(stream_id))
-            if fit:
+            if fit and line not in taken:
                 line.streams.append((life, stream_id))
                 taken.append(line)
             else:

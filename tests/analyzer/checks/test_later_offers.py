@@ -1,0 +1,351 @@
+"""Later offers (RFC 3264 section 8): every exchange that changes something is held against OFFER, SEND, ANS and CONN.
+
+The captures are twins of the sample `tcp-dial-in`, with a re-INVITE between the chat and the BYE.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from inline_twins import Built, added, dropped, twin
+from judged import judge_packets
+
+from analyzer.correlate.session import Session
+from analyzer.findings import Status
+from analyzer.model import Verdict
+
+UE_PATH = "msrp://198.51.100.7:7400/jshMOVED2s93i9ek2;tcp"
+MRFP_PATH = "msrp://203.0.113.5:28563/s1f00dQ9x4mB7tLz;tcp"
+OLD_UE_PATH = "msrp://198.51.100.7:7394/jshA7weztas2s93i9ek2;tcp"
+NODES = '[nodes.ue_moved]\nrole = "UE"\nmsrp = "198.51.100.7:7400"\nsip = "198.51.100.7:5060"\n'
+DIALOG = """From: "Alice" <<<alice>>>;tag=<<from_tag>>
+To: <<<conference>>>;tag=<<to_tag>>
+Call-ID: <<call_id>>
+"""
+BACK = """From: <<<conference>>>;tag=<<to_tag>>
+To: "Alice" <<<alice>>>;tag=<<from_tag>>
+Call-ID: <<call_id>>
+"""
+
+
+def sdp(address: str, port: int, path: str, setup: str, *more: str) -> str:
+    lines = ["v=0", f"o=- 2 3 IN IP4 {address}", "s=-", f"c=IN IP4 {address}", "t=0 0"]
+    lines += [f"m=message {port} TCP/MSRP *", f"a=setup:{setup}", "a=accept-types:message/cpim"]
+    return "\n".join([*lines, *([f"a=path:{path}"] if path else []), *more])
+
+
+def ue(path: str = UE_PATH, port: int = 7400, setup: str = "actpass", cema: bool = True, *more: str) -> str:
+    return sdp("198.51.100.7", port, path, setup, *(["a=msrp-cema"] if cema else []), *more)
+
+
+def mrfp(path: str = MRFP_PATH, port: int = 28563, setup: str = "active", cema: bool = True) -> str:
+    return sdp("203.0.113.5", port, path, setup, *(["a=msrp-cema"] if cema else []))
+
+
+def modify(local: str = "", remote: str = "", at: float = 32.005, number: int = 4713) -> str:
+    """A Modify of the media, and its reply."""
+    parts = [f"{name}{{\n{text}\n}}" for name, text in (("L", local), ("R", remote)) if text]
+    request = (
+        f"!/2 [192.0.2.10]:2944\nT={number}{{C=<<context>>{{MF=<<termination>>{{M{{ST=1{{{','.join(parts)}}}}}}}}}}}\n"
+    )
+    reply = f"!/2 [192.0.2.20]:2944\nP={number}{{C=<<context>>{{MF=<<termination>>}}}}\n"
+    return added(f"modify-{number}", at, "mrfc -> mrfp", "h248", request) + added(
+        f"modify-{number}-reply", at + 0.003, "mrfp -> mrfc", "h248", reply
+    )
+
+
+def h248_sdp(address: str, port: str, path: str, setup: str = "passive") -> str:
+    return f"v=0\nc=IN IP4 {address}\nm=message {port} TCP/MSRP *\na=setup:{setup}\na=path:{path}"
+
+
+REMOTE = h248_sdp("198.51.100.7", "7400", UE_PATH)
+CONFIGURE = modify(remote=REMOTE)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A re-INVITE of the UE, its final response and the ACK."""
+
+    offer: str
+    answer: str
+    status: str = "200 OK"
+    cseq: int = 2
+    at: float = 32.0
+    method: str = "INVITE"
+
+    def steps(self) -> str:
+        via = f"Via: SIP/2.0/UDP <<ue_a.sip>>;branch=z9hG4bKre{self.cseq}\n"
+        head = f"{DIALOG}CSeq: {self.cseq} {self.method}\n"
+        kind = "Content-Type: application/sdp\nContent-Length: <<size>>\n"
+        name = f"offer-{self.cseq}"
+        found = added(
+            name,
+            self.at,
+            "ue_a -> mrfc",
+            "sip",
+            f"{self.method} <<conference>> SIP/2.0\n{via}{head}{kind}",
+            content=self.offer,
+        )
+        text = f"SIP/2.0 {self.status}\n{via}{head}Contact: <<<conference>>>;isfocus\n"
+        if self.answer:
+            found += added(
+                f"answer-{self.cseq}", self.at + 0.02, "mrfc -> ue_a", "sip", text + kind, content=self.answer
+            )
+        else:
+            found += added(f"answer-{self.cseq}", self.at + 0.02, "mrfc -> ue_a", "sip", f"{text}Content-Length: 0\n")
+        if self.method == "INVITE":
+            ack = f"ACK <<conference>> SIP/2.0\n{via}{DIALOG}CSeq: {self.cseq} ACK\nContent-Length: 0\n"
+            found += added(f"ack-{self.cseq}", self.at + 0.03, "ue_a -> mrfc", "sip", ack)
+        return found
+
+
+def from_mrfc(offer: str, answer: str, at: float = 32.0, cseq: int = 71) -> str:
+    """A re-INVITE of the MRFC."""
+    via = f"Via: SIP/2.0/UDP <<mrfc.sip>>;branch=z9hG4bKmr{cseq}\n"
+    head = f"{BACK}CSeq: {cseq} INVITE\n"
+    kind = "Content-Type: application/sdp\nContent-Length: <<size>>\n"
+    contact = "Contact: <<<conference>>>;isfocus\n"
+    return (
+        added(
+            f"offer-{cseq}",
+            at,
+            "mrfc -> ue_a",
+            "sip",
+            f"INVITE sip:alice@<<ue_a.sip>> SIP/2.0\n{via}{head}{contact}{kind}",
+            content=offer,
+        )
+        + added(
+            f"answer-{cseq}", at + 0.02, "ue_a -> mrfc", "sip", f"SIP/2.0 200 OK\n{via}{head}{kind}", content=answer
+        )
+        + added(
+            f"ack-{cseq}",
+            at + 0.03,
+            "mrfc -> ue_a",
+            "sip",
+            f"ACK sip:alice@<<ue_a.sip>> SIP/2.0\n{via}{BACK}CSeq: {cseq} ACK\nContent-Length: 0\n",
+        )
+    )
+
+
+MOVED = Sent(ue(), mrfp()).steps()
+RECONNECT = added("reconnect", 32.04, "mrfp -> ue_moved", "tcp").rstrip() + "\ndo = 'connect'\n"
+SEND_MOVED = added(
+    "moved",
+    32.2,
+    "mrfp -> ue_moved",
+    text=f"MSRP moved0001 SEND\nTo-Path: {UE_PATH}\nFrom-Path: {MRFP_PATH}\nMessage-ID: moved1\n",
+) + added(
+    "moved-ok", 32.21, "ue_moved -> mrfp", text=f"MSRP moved0001 200 OK\nTo-Path: {MRFP_PATH}\nFrom-Path: {UE_PATH}\n"
+)
+
+
+def built(*changes: str) -> Built:
+    return twin("tcp-dial-in", NODES + "".join(changes))
+
+
+def judged(tmp_path: Path, *changes: str) -> Session:
+    return judge_packets(built(*changes).all(), tmp_path).only
+
+
+def told(session: Session) -> list[tuple[str, str]]:
+    return [(each.code, each.message.partition(" (frame")[0]) for each in session.findings]
+
+
+# ---------------------------------------------------------------- an offer of the UE
+
+
+def test_an_offer_that_moves_the_ue(tmp_path: Path) -> None:
+    """New port and path, given to the MRFP, which connects anew: every row holds for both exchanges."""
+    session = judged(tmp_path, MOVED, CONFIGURE, RECONNECT, SEND_MOVED)
+    assert (session.flow, session.verdict, told(session)) == ("tcp-dial-in", Verdict.OK, [])
+    assert len(session.connections) == 2
+    for code in ("OFFER-1", "OFFER-2", "OFFER-3b", "OFFER-5", "OFFER-6", "CONN-1", "CONN-2", "CONN-3", "SDP-PATH"):
+        assert session.results[code].status is Status.OK, code
+
+
+NO_PATH = Sent(ue(), mrfp(path="")).steps()
+NO_CEMA = Sent(ue(), mrfp(cema=False)).steps()
+OTHER_ANSWER = Sent(ue(), mrfp(path="msrp://203.0.113.5:28563/other;tcp")).steps()
+WRONG_REMOTE = modify(remote=h248_sdp("198.51.100.7", "7400", "msrp://198.51.100.7:7400/;tcp"))
+WRONG_PORT = modify(remote=h248_sdp("198.51.100.7", "7394", UE_PATH))
+WRONG_TRANSPORT = modify(remote=REMOTE.replace("TCP/MSRP", "TCP/TLS/MSRP"))
+DICTATED = modify(local=h248_sdp("203.0.113.5", "28600", MRFP_PATH, "active"), remote=REMOTE)
+BY_UE = added("reconnect", 32.04, "ue_moved -> mrfp", "tcp").rstrip() + "\ndo = 'connect'\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "frames"),
+    [
+        ((MOVED,), "OFFER-1", ("add", "offer-2")),
+        ((MOVED, WRONG_REMOTE), "OFFER-1", ("offer-2", "modify-4713")),
+        ((MOVED, WRONG_TRANSPORT), "OFFER-2", ("offer-2", "modify-4713")),
+        ((MOVED, WRONG_PORT), "OFFER-3b", ("offer-2", "modify-4713")),
+        ((MOVED, DICTATED), "OFFER-4", ("modify-4713",)),
+        ((NO_PATH, CONFIGURE), "OFFER-5", ("add-reply", "answer-2")),
+        ((OTHER_ANSWER, CONFIGURE), "OFFER-5", ("add-reply", "answer-2")),
+        ((NO_CEMA, CONFIGURE), "OFFER-6", ("offer-2", "answer-2")),
+        ((MOVED, CONFIGURE, BY_UE), "CONN-1", ("offer-2", "answer-2", "reconnect")),
+    ],
+)
+def test_what_is_wrong_with_the_second_exchange_alone(
+    changes: tuple[str, ...], code: str, frames: tuple[str, ...], tmp_path: Path
+) -> None:
+    """The first one is in order, so a look at it alone would find nothing."""
+    session = judged(tmp_path, *changes)
+    assert told(session) == [(code, "second offer")]
+    (finding,) = session.findings
+    assert finding.message.startswith(f"second offer (frame {built(*changes).frames('offer-2')[0]}): ")
+    assert finding.frames == built(*changes).frames(*frames)
+    assert session.results[code].is_broken
+
+
+def test_what_is_wrong_with_the_first_exchange_names_the_first(tmp_path: Path) -> None:
+    first = '[[change]]\nstep = "answer"\nreplace = "a=msrp-cema\\n"\nwith = ""\n'
+    assert told(judged(tmp_path, first, MOVED, CONFIGURE)) == [("OFFER-6", "first offer")]
+    assert told(judged(tmp_path, first, NO_CEMA, CONFIGURE)) == [
+        ("OFFER-6", "first offer"),
+        ("OFFER-6", "second offer"),
+    ]
+
+
+def test_each_later_exchange_is_told_apart(tmp_path: Path) -> None:
+    """The third is held against what the second left, the MRFP's end and the UE's."""
+    path = "msrp://198.51.100.7:7401/third;tcp"
+    third = Sent(ue(path, 7401), mrfp(), cseq=3, at=34.0).steps()
+    remote = modify(remote=h248_sdp("198.51.100.7", "7401", path), at=34.005, number=4714)
+    assert told(judged(tmp_path, MOVED, CONFIGURE, third, remote)) == []
+    assert told(judged(tmp_path, MOVED, CONFIGURE, third)) == [("OFFER-1", "third offer")]
+    assert told(judged(tmp_path, MOVED, third, remote)) == [("OFFER-1", "second offer")]
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_update_offers_too(wrong: bool, tmp_path: Path) -> None:
+    """RFC 3311."""
+    update = Sent(ue(), mrfp(path="" if wrong else MRFP_PATH), method="UPDATE").steps()
+    assert told(judged(tmp_path, update, CONFIGURE)) == ([("OFFER-5", "second offer")] if wrong else [])
+
+
+# ---------------------------------------------------------------- what is no new evidence
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_an_offer_that_only_repeats(wrong: bool, tmp_path: Path) -> None:
+    """A session refresh (RFC 4028): what was wrong once is told once."""
+    again = Sent(ue(OLD_UE_PATH, 7394), mrfp(cema=not wrong)).steps()
+    first = '[[change]]\nstep = "answer"\nreplace = "a=msrp-cema\\n"\nwith = ""\n' if wrong else ""
+    session = judged(tmp_path, first, again)
+    assert [each.code for each in session.findings] == (["OFFER-6"] if wrong else [])
+    assert not any("offer (frame" in each.message for each in session.findings)
+
+
+def test_a_refresh_answered_otherwise_is_told(tmp_path: Path) -> None:
+    again = Sent(ue(OLD_UE_PATH, 7394), mrfp(cema=False)).steps()
+    assert told(judged(tmp_path, again)) == [("OFFER-6", "second offer")]
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        ue(OLD_UE_PATH, 7394, "actpass", True, "a=inactive"),
+        ue(OLD_UE_PATH, 7394).replace("c=IN IP4 198.51.100.7", "c=IN IP4 0.0.0.0"),
+    ],
+)
+def test_hold_changes_nothing(held: str, tmp_path: Path) -> None:
+    """RFC 3264 section 8.4."""
+    assert told(judged(tmp_path, Sent(held, mrfp()).steps())) == []
+
+
+@pytest.mark.parametrize("status", ["488 Not Acceptable Here", "491 Request Pending", "500 Server Internal Error"])
+def test_an_offer_that_was_refused_judges_nothing(status: str, tmp_path: Path) -> None:
+    """RFC 3261 section 14.1: the session goes on as it was; a later offer is held against that."""
+    refused = Sent(ue(), "", status).steps()
+    session = judged(tmp_path, refused)
+    assert not any(each.code.startswith(("OFFER", "SDP", "CONN")) for each in session.findings)
+    again = Sent(ue(), mrfp(), cseq=3, at=34.0).steps()
+    remote = modify(remote=REMOTE, at=34.005)
+    assert not any(each.code.startswith("OFFER") for each in judged(tmp_path, refused, again, remote).findings)
+    wrong = judged(tmp_path, refused, again)
+    assert [each for each in told(wrong) if each[0] == "OFFER-1"] == [("OFFER-1", "second offer")]
+
+
+def test_a_stream_that_is_given_up_is_not_judged(tmp_path: Path) -> None:
+    """Port 0 in a later offer (RFC 3264 section 8.2)."""
+    gone = sdp("198.51.100.7", 0, UE_PATH, "actpass")
+    assert told(judged(tmp_path, Sent(gone, sdp("203.0.113.5", 0, "", "active")).steps())) == []
+
+
+# ---------------------------------------------------------------- what the capture may lack
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ((MOVED, RECONNECT), "the MRFP connects anew"),
+        (
+            (MOVED, CONFIGURE[CONFIGURE.index("[[step]]", 1) :]),
+            "an H.248 request about its termination was not captured",
+        ),
+        ((MOVED, dropped("subtract*")), "H.248 of its termination is not in the capture until its end"),
+        ((MOVED, dropped("ack")), "packets of this session are not in the capture: ACK not captured"),
+        ((Sent(ue(), mrfp(), at=39.9).steps(),), "the session ended soon after the answer"),
+    ],
+)
+def test_a_command_that_may_have_escaped_is_not_called_missing(
+    changes: tuple[str, ...], reason: str, tmp_path: Path
+) -> None:
+    session = judged(tmp_path, *changes)
+    assert not any(each.code.startswith(("OFFER", "ANS")) for each in session.findings)
+    result = session.results["OFFER-1"]
+    assert result.status is Status.NOT_OBSERVABLE
+    assert result.reason.startswith("second offer (frame ")
+    assert reason in result.reason
+
+
+# ---------------------------------------------------------------- an offer of the MRFC
+
+MRFP_MOVED = "msrp://203.0.113.5:28600/s1NEW;tcp"
+RESERVED = added(
+    "reserve",
+    31.99,
+    "mrfc -> mrfp",
+    "h248",
+    "!/2 [192.0.2.10]:2944\nT=4720{C=<<context>>{MF=<<termination>>{M{ST=1{L{\nv=0\nc=IN IP4 $\n"
+    "m=message $ TCP/MSRP *\na=setup:passive\na=path:$\n}}}}}}\n",
+) + added(
+    "reserve-reply",
+    31.995,
+    "mrfp -> mrfc",
+    "h248",
+    "!/2 [192.0.2.20]:2944\nP=4720{C=<<context>>{MF=<<termination>>{M{ST=1{L{\nv=0\nc=IN IP4 203.0.113.5\n"
+    f"m=message 28600 TCP/MSRP *\na=setup:passive\na=path:{MRFP_MOVED}\n}}}}}}}}}}}}\n",
+)
+OFFERED = mrfp(MRFP_MOVED, 28600, "actpass")
+ANSWERED = ue(OLD_UE_PATH, 7394, "active")
+ANSWER_MOVED = ue(UE_PATH, 7400, "active")
+GIVEN_LATER = modify(remote=REMOTE, at=32.06)
+
+
+def test_an_offer_of_the_mrfc_is_held_against_send_and_ans(tmp_path: Path) -> None:
+    """In a session that the UE began."""
+    session = judged(tmp_path, RESERVED, from_mrfc(OFFERED, ANSWERED))
+    assert told(session) == []
+    for code in ("SEND-1", "SEND-2", "SEND-3", "SEND-4", "ANS-1", "OFFER-1", "OFFER-5"):
+        assert session.results[code].status is Status.OK, code
+    assert told(judged(tmp_path, RESERVED, from_mrfc(OFFERED, ANSWER_MOVED), GIVEN_LATER)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ((from_mrfc(OFFERED, ANSWERED),), "SEND-3"),
+        ((RESERVED, from_mrfc(mrfp("msrp://203.0.113.5:28600/none;tcp", 28600, "actpass"), ANSWERED)), "SEND-3"),
+        ((RESERVED, from_mrfc(mrfp(MRFP_MOVED, 28600, "actpass", cema=False), ANSWERED)), "SEND-4"),
+        ((RESERVED, from_mrfc(OFFERED, ANSWER_MOVED)), "ANS-1"),
+        ((RESERVED, from_mrfc(OFFERED, ANSWER_MOVED), modify(remote=REMOTE.replace("jsh", "JSH"), at=32.06)), "ANS-1"),
+        ((RESERVED.replace("m=message $ ", "m=message 28600 "), from_mrfc(OFFERED, ANSWERED)), "SEND-1"),
+    ],
+)
+def test_what_is_wrong_with_an_offer_of_the_mrfc(changes: tuple[str, ...], code: str, tmp_path: Path) -> None:
+    assert told(judged(tmp_path, *changes)) == [(code, "second offer")]
