@@ -190,6 +190,8 @@ class ConnectionReader:
             return False
         self.digest.protocol = self.speaker.name
         self._coverage.streams[self.speaker.name] += 1
+        if self.speaker.remark:
+            self._coverage.notes[self.speaker.remark] += 1
         if self.speaker.name == "msrp":
             self._exchange = MsrpExchange(self.digest)
             self._tcp.takes_runs = True

@@ -22,6 +22,7 @@ from dissectors.h248.model import (
 from dissectors.h248.package_table import PackageTable
 from dissectors.h248.text import decode_h248_text
 from dissectors.h248.text_encode import encode_h248_text
+from dissectors.h248.text_stream import TextStream
 from dissectors.h248.tpkt import TpktStream
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "H248Message",
     "PackageTable",
     "Segment",
+    "TextStream",
     "TpktStream",
     "TransactionAck",
     "TransactionPending",

@@ -17,7 +17,7 @@ from tls_made import CANDIDATE, MADE_SUITES, made
 
 from analyzer.transport.m3ua import decode_protocol_data
 from dissectors.framing import StreamDecoder
-from dissectors.h248 import TpktStream, decode_h248, decode_h248_text
+from dissectors.h248 import TextStream, TpktStream, decode_h248, decode_h248_text
 from dissectors.h248.binary import decode_h248_binary
 from dissectors.http import HttpStream, decode_head
 from dissectors.mikey import (
@@ -119,6 +119,7 @@ ENTRY_POINTS: dict[str, tuple[Enter, str]] = {
     "decode_h248_text": (decode_h248_text, "h248"),
     "decode_h248_binary": (decode_h248_binary, "ber"),
     "TpktStream": (partial(_stream, TpktStream), "tpkt"),
+    "TextStream": (partial(_stream, TextStream), "h248"),
     "decode_mikey": (_mikey, "mikey"),
     "decode_key_mgmt": (partial(_text, decode_key_mgmt), "key-mgmt"),
     "decode_key_chain": (decode_key_chain, "mikey"),
