@@ -115,6 +115,19 @@ ATTACKS: dict[Attack, int] = {
 
 COMMAND = (sys.executable, "-c", "import sys; from analyzer.cli.main import main; sys.exit(main())")
 
+ONE_MESSAGE = {
+    hostile.media_lines: 4_000,
+    hostile.nested_parts: 1_500,
+    signalling.long_header: 5_000,
+    signalling.quoted_header: 20_000,
+    signalling.folded_header: 20_000,
+    signalling.sdp_attributes: 2_500,
+    signalling.key_mgmt_lines: 5_000,
+    signalling.mikey_chain: 15_000,
+    media.octet_records: 20_000,
+}
+"""Attacks that grow a single message, and how much of it is still read as one when it is doubled."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -161,7 +174,9 @@ def least(path: Path, *options: str, times: int, limit: int = 0) -> Cost:
 
 
 def grown(attack: Attack, n: int, folder: Path, form: str, idle: float) -> int:
-    """So much of an attack that it takes at least half a second, or 20 MB."""
+    """So much of an attack that it takes at least half a second, or 20 MB; a single message only grows so far."""
+    if attack in ONE_MESSAGE:
+        return ONE_MESSAGE[attack]
     while True:
         cost = analyse(write(attack, n, folder), "-f", form, limit=LIMIT)
         if cost.seconds - idle > 0.5 or cost.octets > 20_000_000:
