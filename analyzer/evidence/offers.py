@@ -57,7 +57,7 @@ def offers_of(whole: Evidence) -> tuple[list[tuple[str, Evidence]], int]:
     """
     exchanges = whole.facts.exchanges if whole.facts is not None else []
     first = whole.exchange
-    if len(exchanges) < 2 or first is None or first.offer is None or first.answer is None:
+    if len(exchanges) < 2 or first is None or first.offer is None or first.answer is None or whole.set_up_unseen:
         return [], 0
     steps = _steps(first, exchanges)
     telling = sum(step.tells for step in steps)
@@ -134,9 +134,20 @@ class FirstOffer(Evidence):
     def __init__(self, whole: Evidence, exchange: Exchange, begin: int, after: int, until: int) -> None:
         super().__init__(_with(whole, exchange), whole.nodes, whole.scope, whole.profile)
         self._whole = whole
+        self._exchange = exchange
         self._begin = begin
         self._after = after
         self._until = until
+
+    @lazy
+    def exchange(self) -> Exchange | None:
+        """This one."""
+        return self._exchange
+
+    @lazy
+    def set_up_unseen(self) -> bool:
+        """Both of its descriptions were captured."""
+        return False
 
     @lazy
     def orders(self) -> list[Order]:

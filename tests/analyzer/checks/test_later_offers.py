@@ -349,3 +349,54 @@ def test_an_offer_of_the_mrfc_is_held_against_send_and_ans(tmp_path: Path) -> No
 )
 def test_what_is_wrong_with_an_offer_of_the_mrfc(changes: tuple[str, ...], code: str, tmp_path: Path) -> None:
     assert told(judged(tmp_path, *changes)) == [(code, "second offer")]
+
+
+# ---------------------------------------------------------------- media after an exchange, with every rule
+
+MRFP_MOVES = '[nodes.mrfp_moved]\nrole = "MRFP"\nmsrp = "203.0.113.5:28600"\nh248 = "192.0.2.20:2944"\n'
+RECONNECT_MRFP = added("reconnect", 32.03, "ue_a -> mrfp_moved", "tcp").rstrip() + "\ndo = 'connect'\n"
+CHAT_MOVED = (
+    added(
+        "m1",
+        32.2,
+        "mrfp_moved -> ue_a",
+        text=f"MSRP moved0001 SEND\nTo-Path: {OLD_UE_PATH}\nFrom-Path: {MRFP_MOVED}\nMessage-ID: moved1\n",
+    )
+    + added(
+        "m1-ok",
+        32.21,
+        "ue_a -> mrfp_moved",
+        text=f"MSRP moved0001 200 OK\nTo-Path: {MRFP_MOVED}\nFrom-Path: {OLD_UE_PATH}\n",
+    )
+    + added(
+        "m2",
+        32.3,
+        "ue_a -> mrfp_moved",
+        text=f"MSRP moved0002 SEND\nTo-Path: {MRFP_MOVED}\nFrom-Path: {OLD_UE_PATH}\nMessage-ID: moved2\n",
+    )
+    + added(
+        "m2-ok",
+        32.31,
+        "mrfp_moved -> ue_a",
+        text=f"MSRP moved0002 200 OK\nTo-Path: {OLD_UE_PATH}\nFrom-Path: {MRFP_MOVED}\n",
+    )
+)
+
+
+def test_media_after_the_mrfp_moved(tmp_path: Path) -> None:
+    """New port and session-id of the MRFP, a new connection that the UE opens as it answered: nothing is wrong."""
+    session = judged(tmp_path, MRFP_MOVES, RESERVED, from_mrfc(OFFERED, ANSWERED), RECONNECT_MRFP, CHAT_MOVED)
+    assert len(session.connections) == 2
+    assert told(session) == []
+    for code in ("MRFP-2", "MRFP-3", "CONN-1", "CONN-2", "CONN-3", "SEND-3", "ANS-1"):
+        assert session.results[code].status is Status.OK, code
+
+
+def test_media_of_an_exchange_by_the_path_of_another(tmp_path: Path) -> None:
+    """The UE goes on sending to the path that the MRFP gave up, on the connection of the new one: MRFP-2 or CONN-3."""
+    stale = CHAT_MOVED.replace(
+        "MSRP moved0002 SEND\nTo-Path: msrp://203.0.113.5:28600",
+        "MSRP moved0002 SEND\nTo-Path: msrp://203.0.113.9:28600",
+    )
+    session = judged(tmp_path, MRFP_MOVES, RESERVED, from_mrfc(OFFERED, ANSWERED), RECONNECT_MRFP, stale)
+    assert not any(each.code.startswith("OFFER") for each in session.findings)
