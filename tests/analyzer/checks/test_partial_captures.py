@@ -222,7 +222,7 @@ SET_UP = {"TCP-1", "GEN-2", "OFFER-1", "OFFER-2", "OFFER-3b", "OFFER-5", "OFFER-
         (("add", "add-reply"), {"OFFER-1", "OFFER-5", "TCP-2", "TCP-6"}),
         (("add", "add-reply", "reinvite", "reinvite-ok"), {"OFFER-1", "OFFER-5", "TCP-2", "TCP-6"}),
     ],
-    ids=lambda each: "+".join(each),
+    ids=lambda each: "+".join(sorted(each)),
 )
 def test_a_later_offer_is_not_taken_for_the_first(lost: tuple[str, ...], unseen: set[str], tmp_path: Path) -> None:
     """RFC 3264: what the re-INVITE says was not what the Add was given, nor what the UE offered at first."""
