@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from analyzer.capture.clock_notes import clock_notes
 from analyzer.capture.embedded import EmbeddedSecrets
 from analyzer.capture.reader import CaptureReader, open_captures
 from analyzer.conversations.tls_transcript import HANDSHAKE_OCTETS, KEPT_OCTETS
@@ -160,6 +161,7 @@ class Analysis:
         self.coverage.packets = packets
         self.coverage.notes.update(self.absent)
         self.coverage.notes.update(self._network_notes())
+        self.coverage.notes.update(clock_notes(self.reader.captures))
         if self.options.opener is not None:
             self.coverage.keys = self.options.opener.account()
             self.coverage.notes.update(self.options.opener.notes)

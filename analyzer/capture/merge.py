@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.capture.blocks import COLUMNS, NO_TIME, PacketBlock
+from analyzer.capture.clock_steps import ClockSteps
 
 BEFORE_ALL = -(1 << 63)
 """Key of the packets without time at the head of the first file; one more for each further file, in the order named."""
@@ -22,8 +23,14 @@ BEFORE_ALL = -(1 << 63)
 class HeldFile:
     """One file in the merge: the rows of its current block that are not yet handed on."""
 
-    def __init__(self, index: int, blocks: Iterator[PacketBlock], first_time: int | None) -> None:
-        """`index` is its place among the files, `first_time` that of the first packet, where known without reading."""
+    def __init__(
+        self, index: int, blocks: Iterator[PacketBlock], first_time: int | None, clock: ClockSteps | None = None
+    ) -> None:
+        """`index` is its place among the files, `first_time` that of the first packet, where known without reading.
+
+        Files are merged by their times as recorded, as mergecap does; `clock` corrects what they hand on.
+        """
+        self._clock = clock if clock is not None else ClockSteps()
         self._blocks = blocks
         self._block: PacketBlock | None = None
         self._keys: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
@@ -54,6 +61,7 @@ class HeldFile:
         # How far the count of frames goes on at each packet: more than one after records that are no packets.
         self._steps = np.diff(block.frame, prepend=self._last_frame)
         self._last_frame = int(block.frame[-1])
+        block.time = self._clock.corrected(block)
         self._block, self._row = block, 0
         self.least = int(self._keys[-1])
 

@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from analyzer.capture import pcap, pcapng
 from analyzer.capture.blocks import NO_TIME, PacketBlock
+from analyzer.capture.clock_steps import ClockSteps
 from analyzer.capture.compressed import FileSource, PipeSource, Source, compression_of
 from analyzer.capture.end_of_input import EndablePipe, EndOfInput
 from analyzer.capture.errors import CaptureError
@@ -56,6 +57,8 @@ class CaptureFile:
     "Blocks without packets, and other oddities, counted by name."
     interfaces: int = 1
     "Interfaces that the file describes, at least one."
+    clock: ClockSteps = field(default_factory=ClockSteps, repr=False)
+    "How its clock was set while it was written."
     secrets: list[tuple[int, bytes]] = field(default_factory=list, repr=False)
     "Decryption Secrets Blocks: type and octets. Keys: never print them."
 
@@ -129,10 +132,16 @@ class CaptureReader:
         """All packets: of one file in its order, of several merged by time as mergecap does. Iterate once."""
         try:
             if len(self._inputs) == 1:
-                yield from self._read(self._inputs[0], self._block_octets)
+                only = self._inputs[0]
+                for block in self._read(only, self._block_octets):
+                    block.time = only.capture.clock.corrected(block)
+                    yield block
                 return
             size = min(self._block_octets, max(self._block_octets // max(len(self._inputs), 1), MERGED_BLOCK_OCTETS))
-            held = [HeldFile(at, self._read(each, size), each.first_time) for at, each in enumerate(self._inputs)]
+            held = [
+                HeldFile(at, self._read(each, size), each.first_time, each.capture.clock)
+                for at, each in enumerate(self._inputs)
+            ]
             yield from merge_blocks(held)
         finally:
             self.close()
@@ -230,6 +239,8 @@ class _Input:
         while True:
             block, end = decoder.decode(data, pos)
             capture.interfaces = max(1, decoder.interfaces)
+            if isinstance(decoder, pcapng.PcapngDecoder) and decoder.sections > 1:
+                capture.clock.follows = False
             yield block
             if decoder.damage is not None:
                 self._note(decoder.damage, begins + end)

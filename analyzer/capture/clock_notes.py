@@ -1,0 +1,30 @@
+"""What the account says about the clocks of the captures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+
+from analyzer.capture.reader import CaptureFile
+
+LISTED = 20
+"Steps of one file that are named one by one."
+
+
+def clock_notes(captures: Iterable[CaptureFile]) -> list[str]:
+    """A line for each time that a clock was set back, or right again."""
+    return [line for capture in captures for line in _steps(capture)]
+
+
+def _steps(capture: CaptureFile) -> Iterator[str]:
+    name = os.path.basename(capture.path)
+    for step in capture.clock.steps[:LISTED]:
+        if step.back > 0:
+            yield (
+                f"clock of {name} set back by about {step.back / 1e9:.1f} s before its frame {step.frame}: "
+                "times are given as if it had not been"
+            )
+        else:
+            yield f"clock of {name} set forward by about {-step.back / 1e9:.1f} s before its frame {step.frame}"
+    if len(capture.clock.steps) > LISTED:
+        yield f"clock of {name} set {len(capture.clock.steps) - LISTED} times more"
