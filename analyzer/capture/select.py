@@ -251,6 +251,9 @@ class Selector:
                 else:
                     header = data[at : at + 6] + bytes((protocol,)) + data[at + 7 : at + 40]
                     key = (6, data[at + 8 : at + 40], identity, 0)
+                if self.networks.is_split and source.tags.values is not None:
+                    network = self.networks.of(int(source.tags.values[row]))
+                    key = (key[0], key[1] + network.to_bytes(2), *key[2:])
                 pieces.append((time, frame, row, key, header, offset, more, data[start:end]))
         pieces.sort(key=lambda piece: piece[:2])
         dug = []

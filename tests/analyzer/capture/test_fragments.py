@@ -26,8 +26,8 @@ IP, UDP, TCP, IPv6 = inet.IP, inet.UDP, inet.TCP, inet6.IPv6
 
 MS = 1_000_000
 TEXT = b"MESSAGE sip:a@example.com SIP/2.0\r\n" + bytes(range(32, 127)) * 40
-KEY = (4, b"\x0a\0\0\1\x0a\0\0\2", 7, 17)
-HEADER = b"\x45\0\0\0\0\7\0\0\x40\x11\0\0" + KEY[1]
+KEY = (4, b"\x0a\0\0\1\x0a\0\0\2", 7, 253)
+HEADER = b"\x45\0\0\0\0\7\0\0\x40\xfd\0\0" + KEY[1]
 
 
 def pieces(version: int, payload: bytes = TEXT, size: int = 0, identity: int = 7) -> list[Any]:
@@ -186,7 +186,7 @@ def test_first_copy_of_an_octet_wins() -> None:
     assert fragment(reassembler, 0, b"A" * 16) is None
     whole = fragment(reassembler, 16, b"C" * 16, more=False)
     assert whole.packet[20:] == b"A" * 8 + b"B" * 16 + b"C" * 8
-    assert whole.packet[:20] == b"\x45\0\0\x34\0\7\0\0\x40\x11\0\0" + KEY[1]
+    assert whole.packet[:20] == b"\x45\0\0\x34\0\7\0\0\x40\xfd\0\0" + KEY[1]
     assert whole.frames == (1, 9, 17)
 
 
@@ -245,21 +245,21 @@ def test_largest_datagram() -> None:
 def test_memory_is_bounded() -> None:
     reassembler = Reassembler()
     for number in range(3 * fragments.DATAGRAM_LIMIT):
-        fragment(reassembler, 65000, b"x" * 8, key=(4, bytes(8), number, 17))
+        fragment(reassembler, 65000, b"x" * 8, key=(4, bytes(8), number, 253))
         assert len(reassembler) <= fragments.OCTET_LIMIT // 65008
     reassembler.flush()
     assert set(reassembler.account) == {"ip fragment evicted", "ip fragment incomplete"}
     assert sum(reassembler.account.values()) == 3 * fragments.DATAGRAM_LIMIT
     for number in range(3 * fragments.DATAGRAM_LIMIT):
-        fragment(reassembler, 8, b"x" * 8, key=(4, bytes(8), number, 17))
+        fragment(reassembler, 8, b"x" * 8, key=(4, bytes(8), number, 253))
     assert len(reassembler) == fragments.DATAGRAM_LIMIT
 
 
 def test_finished_datagrams_are_let_go() -> None:
     reassembler = Reassembler()
     for number in range(2000):
-        fragment(reassembler, 0, b"x" * 40000, key=(4, bytes(8), number, 17))
-        assert fragment(reassembler, 40000, b"x", more=False, key=(4, bytes(8), number, 17)) is not None
+        fragment(reassembler, 0, b"x" * 40000, key=(4, bytes(8), number, 253))
+        assert fragment(reassembler, 40000, b"x", more=False, key=(4, bytes(8), number, 253)) is not None
     assert reassembler.account == {}
 
 
