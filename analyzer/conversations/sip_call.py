@@ -73,6 +73,8 @@ class SipCall:
         "Counts the calls of this Call-ID, where one came again long after the end."
         self.over = False
         "Every dialog was ended, or the request that opened the call was refused or finished."
+        self.over_at: int | None = None
+        "Time of the message that said so, in ns."
         self.resting = False
         "Nothing is open, and the same Call-ID is likely to come again: a registration, a challenged INVITE."
         self.answered = False
@@ -110,6 +112,10 @@ class SipCall:
         if sip.to_tag:
             # Inside a dialog: there was an answer, though only one direction may have been captured.
             self.answered = True
+        if not self.over:
+            self.over_at = None
+        elif self.over_at is None:
+            self.over_at = time
 
     def _finished(self, sip: SipMessage) -> None:
         """A final response came."""

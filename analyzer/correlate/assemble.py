@@ -10,6 +10,7 @@ from analyzer.conversations.h248_terminations import Termination
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.offer_answer import Exchange
 from analyzer.conversations.sip_call import CallFacts, SipCall
+from analyzer.correlate.announcements import Announcer
 from analyzer.correlate.bare import call_session_id, connection_session_id, termination_session_id
 from analyzer.correlate.followed import followed
 from analyzer.correlate.links import link_connections, link_terminations
@@ -50,9 +51,11 @@ def assemble_session(
     legs = correlator.legs.others(call.call_id) if call is not None else {}
     rivals = correlator.ends_of(legs) if legs and ends else []
     terminations = [termination] if termination is not None else []
-    for life, link in link_terminations(correlator.termination_index, ends, first, last, rivals):
-        terminations.append(life)
-        links.append(link)
+    claims = correlator.claims
+    if call is not None:
+        for life, link in link_terminations(correlator.termination_index, claims, call, ends, rivals):
+            terminations.append(life)
+            links.append(link)
     taken = {id(life) for life in terminations}
     for life in list(terminations):
         # The other side of the gateway where it is no media end of IP: it can belong to no other session.
@@ -69,7 +72,8 @@ def assemble_session(
     if connection is not None:
         rest = set(range(len(connection.sessions))) - connection.claimed
         connections.append(ConnectionPart(connection, rest))
-    for part, link in link_connections(correlator.connection_index, ends, first, last, rivals):
+    announcers: list[Announcer] = [*terminations] if call is None else [call, *terminations]
+    for part, link in link_connections(correlator.connection_index, claims, announcers, ends, first, last, rivals):
         connections.append(part)
         links.append(link)
     if call is not None:

@@ -19,6 +19,7 @@ from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.sip_call import SipCall
 from analyzer.correlate.assemble import assemble_session
 from analyzer.correlate.bare import bare_session, call_session_id, ends_of_call
+from analyzer.correlate.claims import ClaimTable
 from analyzer.correlate.conferences import ConferenceTable
 from analyzer.correlate.index import EndIndex, EndKeys, bare_key, pair_key
 from analyzer.correlate.leg_media import LegMedia, LegMediaTable
@@ -69,6 +70,7 @@ class Correlator:
         self.kms = KmsTable()
         self.termination_index: EndIndex[Termination] = EndIndex()
         self.connection_index: EndIndex[Connection] = EndIndex()
+        self.claims = ClaimTable(self.legs, self.scope, self.connection_index)
         self._calls: OrderedDict[str, SipCall] = OrderedDict()
         self._lives: OrderedDict[int, Termination] = OrderedDict()
         self._connections: OrderedDict[int, Connection] = OrderedDict()
@@ -129,6 +131,7 @@ class Correlator:
         flow = connection.client
         keys = (*ports, pair_key(flow.src_ip, flow.dst_ip, flow.dport))
         self.connection_index.add(connection, connection.session_ids(), keys)
+        self.claims.add(connection)
         for port in ports:
             self.open_ports[port] -= 1
             if self.open_ports[port] <= 0:
@@ -148,6 +151,7 @@ class Correlator:
             self._calls.move_to_end(call_id)
         was_over, was_resting = call.over, call.resting
         call.add(message)
+        self.claims.announcements.note(call)
         if call.over and not was_over:
             self._quiet.append((message.time, call))
         elif call.resting and not was_resting:
@@ -190,6 +194,7 @@ class Correlator:
             self._context_mates[(life.gateway, life.context_life)][id(life)] = life
         for life in table.changed:
             self.termination_index.add(life, *_termination_keys(life))
+            self.claims.announcements.note(life)
             self._forget_mate(life)
         table.fresh.clear()
         table.changed.clear()
@@ -323,6 +328,7 @@ class Correlator:
         except Exception as error:
             session = bare_session(error, call=call)
         self._claim(session)
+        self.claims.release(call)
         self._leaving.pop(call.call_id, None)
         try:
             self.legs.forget(call.call_id)
@@ -371,6 +377,7 @@ class Correlator:
             self._lives.pop(id(life), None)
             self.terminations.forget(life)
             self.termination_index.remove(life)
+            self.claims.release(life)
             self._forget_mate(life)
         for part in session.connections:
             connection = part.connection
@@ -382,6 +389,7 @@ class Correlator:
     def _forget_connection(self, connection: Connection) -> None:
         self._connections.pop(id(connection), None)
         self.connection_index.remove(connection)
+        self.claims.remove(connection)
 
     def _forget_mate(self, life: Termination) -> None:
         mates = self._context_mates.get((life.gateway, life.context_life))
