@@ -122,6 +122,11 @@ class ClaimTable:
         self._owned.pop(id(announcer), None)
         self._served.pop(id(announcer), None)
 
+    @property
+    def _slack(self) -> int:
+        """How long after its end a session may still begin something: that is what clocks differ by."""
+        return TOLERANCE_NS if self._scope.one_clock else SLACK_NS
+
     # ------------------------------------------------------------------ connections
 
     def owned(self, announcers: Sequence[Announcer], ends: Sequence[MediaEnd]) -> list[tuple[Connection, int]]:
@@ -174,8 +179,7 @@ class ClaimTable:
     def _is_near(self, owner: Announcer, connection: Connection, claim: _Claim | None = None) -> bool:
         """Can the connection be of this session as far as time tells?"""
         over = _over(owner, claim)
-        slack = TOLERANCE_NS if self._scope.one_clock else SLACK_NS
-        if over is not None and connection.started > over + slack:
+        if over is not None and connection.started > over + self._slack:
             return False
         first = _first(owner)
         if connection.started >= first - SLACK_NS:
@@ -222,10 +226,12 @@ class ClaimTable:
         ranked: list[tuple[Rank, SipCall]] = []
         for call, since in self._calls_at(ends, life.started + TOLERANCE_NS).values():
             sides, by_id = self._sides(call, ends)
-            late = self._outside(call, life.started)
-            if sides and (by_id or late <= (TOLERANCE_NS if self._scope.one_clock else SLACK_NS)):
+            over = _over(call)
+            late = life.started - over if over is not None else 0
+            if sides and (by_id or late <= self._slack):
+                outside = max(late, call.first - life.started)
                 age = life.started + TOLERANCE_NS - since
-                ranked.append(((sides, -late if late > TOLERANCE_NS else 0, age >= 0, -abs(age)), call))
+                ranked.append(((sides, -outside if outside > TOLERANCE_NS else 0, age >= 0, -abs(age)), call))
         if not ranked:
             return None
         rank, best = max(ranked, key=lambda each: each[0])
@@ -243,12 +249,6 @@ class ClaimTable:
                     if isinstance(announcer, SipCall):
                         found.setdefault(id(announcer), (announcer, time))
         return found
-
-    @staticmethod
-    def _outside(call: SipCall, moment: int) -> int:
-        """How long before or after a call, in ns."""
-        over = _over(call)
-        return max(call.first - moment, moment - over if over is not None else 0, 0)
 
     def _sides(self, call: SipCall, ends: list[tuple[str, MediaEnd]]) -> tuple[int, bool]:
         """How many of Local and Remote are ends of a call, doubled, and one less where only the session-id is its."""
