@@ -86,6 +86,15 @@ class AnnouncementTable:
         self._take_in()
         return self._said.get(id(announcer)) or Said()
 
+    def knows(self, announcer: Announcer) -> bool:
+        """Is it here still?"""
+        return id(announcer) in self._said
+
+    def version(self) -> int:
+        """Another number once anything new was announced."""
+        self._take_in()
+        return self._count
+
     def at(self, key: Key, moment: int, slack: int) -> Iterator[tuple[int, Announcer]]:
         """Who announced it: the latest before `moment` first, then those up to `slack` ns later."""
         self._take_in()

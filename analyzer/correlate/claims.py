@@ -26,6 +26,7 @@ from analyzer.conversations.h248_terminations import Termination
 from analyzer.conversations.media import MediaEnd, Place
 from analyzer.conversations.sip_call import SipCall
 from analyzer.correlate.announcements import (
+    ANNOUNCING,
     DISCARD,
     MAX_PAIRED,
     AnnouncementTable,
@@ -45,6 +46,8 @@ AT_ONCE_NS = 1_000_000_000
 "Announcements so short before a connection are of one time."
 MAX_UNKNOWN = 16
 "Where more connections than these go to one announced place, that says of none whose it is."
+MAX_ORDERS = 32
+"Commands of a termination, the last ones, among which the one is looked for that brought a connection about."
 MAX_IDS = 16
 "Session-ids of one owner by which its other connections are looked for."
 
@@ -99,6 +102,9 @@ class ClaimTable:
         self._unknown: dict[Place, dict[int, Connection]] = {}
         "Connections that nobody owns, by where they go to."
         self._owned: dict[int, dict[int, tuple[Connection, int]]] = {}
+        self._owners: dict[int, SipCall | None] = {}
+        "Whom terminations serve, as long as nobody announces anything new."
+        self._owners_by = -1
         self._served: dict[int, int] = {}
         "When the last connection of an owner began."
 
@@ -120,6 +126,7 @@ class ClaimTable:
         """A call or termination was handed out."""
         self.announcements.remove(announcer)
         self._owned.pop(id(announcer), None)
+        self._owners.pop(id(announcer), None)
         self._served.pop(id(announcer), None)
 
     @property
@@ -149,13 +156,16 @@ class ClaimTable:
         found: list[Connection] = []
         for place in {(end.address, end.port) for end in ends if end.address and end.port}:
             there = self._unknown.get(place, {})
-            if len(there) <= MAX_UNKNOWN:
-                found += [each for each in there.values() if self._is_alone(mine, announcers[0], each)]
+            for connection in list(there.values()) if len(there) <= MAX_UNKNOWN else ():
+                if not self._is_near(announcers[0], connection):
+                    continue
+                if self._is_alone(mine, connection):
+                    found.append(connection)
+                else:
+                    _drop(self._unknown, place, connection)  # nor does it belong to whoever asks last
         return found if len({each.client.src_ip for each in found}) == 1 else []
 
-    def _is_alone(self, mine: set[int], owner: Announcer, connection: Connection) -> bool:
-        if not self._is_near(owner, connection):
-            return False
+    def _is_alone(self, mine: set[int], connection: Connection) -> bool:
         known = self.announcements.at(_target(connection), connection.started, SLACK_NS)
         return all(id(other) in mine for _, other in known if self._is_near(other, connection))
 
@@ -166,12 +176,13 @@ class ClaimTable:
             for time, announcer in self.announcements.at(key, connection.started + TOLERANCE_NS, SLACK_NS):
                 owner = self._session_of(announcer)
                 claim = claims.setdefault(id(owner), _Claim(owner, connection.started + TOLERANCE_NS))
-                claim.note(fit, time, announcer)
+                claim.note(fit, _latest_order(announcer, claim.moment, time), announcer)
         for _, key in _keys_of(connection):
             _drop(self._undecided, key, connection)
         best = self._best([each for each in claims.values() if self._is_near(each.owner, connection, each)])
-        if best is not None:
+        if claims:
             _drop(self._unknown, _target(connection), connection)
+        if best is not None:
             self._owned.setdefault(id(best.owner), {})[id(connection)] = connection, best.how
             self._served[id(best.owner)] = connection.started
         return bool(claims)
@@ -222,6 +233,15 @@ class ClaimTable:
 
     def owner_of(self, life: Termination) -> SipCall | None:
         """The call that a termination serves, by what both announced."""
+        if self._owners_by != self.announcements.version():
+            self._owners.clear()
+            self._owners_by = self.announcements.version()
+        owner = self._owners.get(id(life))
+        if owner is None and id(life) not in self._owners or owner is not None and not self.announcements.knows(owner):
+            owner = self._owners[id(life)] = self._find_owner(life)
+        return owner
+
+    def _find_owner(self, life: Termination) -> SipCall | None:
         ends = life.ends()
         ranked: list[tuple[Rank, SipCall]] = []
         for call, since in self._calls_at(ends, life.started + TOLERANCE_NS).values():
@@ -273,17 +293,26 @@ class ClaimTable:
         """Did another session announce both session-ids of a connection?"""
         mine = {id(each) for each in announcers}
         one, other = (
-            {id(each) for each in self._owners(session_id) if id(each) not in mine} for session_id in session_ids
+            {id(each) for each in self._sessions_with(session_id) if id(each) not in mine} for session_id in session_ids
         )
         return bool(one & other)
 
-    def _owners(self, session_id: str) -> Iterator[Announcer]:
+    def _sessions_with(self, session_id: str) -> Iterator[Announcer]:
         for _, announcer in self.announcements.at(session_id, 1 << 62, 0):
             yield self._session_of(announcer)
 
     def _session_of(self, announcer: Announcer) -> Announcer:
         """The call that a termination serves, or the termination by itself."""
         return (self.owner_of(announcer) or announcer) if isinstance(announcer, Termination) else announcer
+
+
+def _latest_order(announcer: Announcer, moment: int, time: int) -> int:
+    """When a termination was last told to do something before a moment: a Modify with signals announces nothing."""
+    if isinstance(announcer, Termination):
+        for pair in islice(reversed(announcer.pairs), MAX_ORDERS):
+            if pair.command.name in ANNOUNCING and time < pair.transaction.first <= moment:
+                return pair.transaction.first
+    return time
 
 
 def _first(owner: Announcer) -> int:

@@ -107,8 +107,9 @@ def link_connections(
     linked = _link_by_session_id(index, claims, announcers, ends, first, last, rivals)
     if announcers:
         found = claims.owned(announcers, ends)
+        from_elsewhere = claims.unknown(announcers, ends)
         if not linked and not found:
-            found = [(connection, PLACE) for connection in claims.unknown(announcers, ends)]
+            found = [(connection, PLACE) for connection in from_elsewhere]
         linked += [(ConnectionPart(each, set()), Link(each.name, *REASONS[how])) for each, how in found]
     linked.sort(key=lambda each: (each[0].connection.started, each[0].connection.name))
     return linked

@@ -25,6 +25,7 @@ ATTACKS: dict[Attack, int] = {
     hostile.syn_flood: 20_000,
     hostile.one_port: 1_000,
     hostile.one_silent_port: 2_000,
+    hostile.one_pair_of_ends: 300,
     hostile.late_segments: 10_000,
     hostile.one_call: 3_000,
     hostile.forks: 3_000,

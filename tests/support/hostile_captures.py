@@ -113,6 +113,21 @@ def one_silent_port(n: int) -> Packets:
     return sorted(packets, key=lambda packet: packet[0])
 
 
+def one_pair_of_ends(n: int) -> Packets:
+    """Ever so many calls and terminations that announce the same two ends, and connections between them."""
+    packets: Packets = []
+    theirs, ours = sdp("198.51.100.7", 7000, ""), sdp("203.0.113.5", 2855, "")
+    for i in range(n):
+        at = START + i * 2 * MS
+        answer = sip("SIP/2.0 200 OK", f"c{i}", 1, "INVITE", ours, tag="z")
+        packets.append((at, udp(UE, MRFP, 5060, invite(f"c{i}", body=theirs))))
+        packets.append((at + 1000, udp(MRFP, UE, 5060, answer)))
+        media = f"M{{ST=1{{L{{\n{ours.decode()}}},R{{\n{theirs.decode()}}}}}}}"
+        packets += h248(2 * i, f"A=mb/{i}{{{media}}}", f"A=mb/{i}")
+        packets += stream([], (1024 + i % 50_000, 2855), UE, at + 10_000)
+    return sorted(packets, key=lambda packet: packet[0])
+
+
 def late_segments(n: int) -> Packets:
     """Every second segment comes only after all others."""
     packets = stream(segments(send("abcd1234", b"x" * 100 * n), 100))
