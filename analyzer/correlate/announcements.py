@@ -28,7 +28,7 @@ DISCARD = 9
 "The port that an active end announces when it does not know its own (RFC 4145 section 4.1)."
 MAX_PAIRED = 16
 "Addresses of one announcer that are combined with each other."
-LOOKED_BACK = 64
+LOOKED_BACK = 32
 "Announcements before a moment that are looked at."
 LOOKED_AHEAD = 8
 "And after it, where the clocks of two captures may differ."

@@ -237,7 +237,8 @@ class ClaimTable:
             self._owners.clear()
             self._owners_by = self.announcements.version()
         owner = self._owners.get(id(life))
-        if owner is None and id(life) not in self._owners or owner is not None and not self.announcements.knows(owner):
+        is_stale = id(life) not in self._owners if owner is None else not self.announcements.knows(owner)
+        if is_stale:
             owner = self._owners[id(life)] = self._find_owner(life)
         return owner
 
