@@ -400,3 +400,18 @@ def test_media_of_an_exchange_by_the_path_of_another(tmp_path: Path) -> None:
     )
     session = judged(tmp_path, MRFP_MOVES, RESERVED, from_mrfc(OFFERED, ANSWERED), RECONNECT_MRFP, stale)
     assert not any(each.code.startswith("OFFER") for each in session.findings)
+
+
+def test_only_so_many_offers_are_judged(tmp_path: Path) -> None:
+    """Each changes the path: 16 exchanges are judged, and the others named as not judged."""
+    many = ""
+    for number in range(20):
+        path, at = f"msrp://198.51.100.7:{7500 + number}/many;tcp", 32 + number / 10
+        many += Sent(ue(path, 7500 + number), mrfp(), cseq=2 + number, at=at).steps()
+        many += modify(remote=h248_sdp("198.51.100.7", str(7500 + number), path), at=at + 0.005, number=4730 + number)
+    session = judged(tmp_path, many)
+    assert (session.state, session.verdict, told(session)) == (
+        "ended, 5 later offers not judged",
+        Verdict.INCOMPLETE,
+        [],
+    )

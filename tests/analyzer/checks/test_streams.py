@@ -246,3 +246,175 @@ def test_streams_without_sip_are_those_of_h248(tmp_path: Path) -> None:
     other = replaced("file-bind", "msrp://198.51.100.7:7396/file355e981f", "msrp://198.51.100.7:7396/FILE355E981F")
     session = built(other).without(("invite", "answer", "ack", "bye*")).judged(tmp_path).only
     assert line(session, "MRFP-3") == (("MRFP-3", "m= line 2"),)
+
+
+# ---------------------------------------------------------------- streams that come and go with later offers
+
+CHAT_ALONE = (
+    '[values]\nfile_offer = ""\nfile_answer = ""\nfile_asked = ""\nfile_given = ""\n'
+    'events = "tcpbcc/BNCChange{ST=1,Type=failed}"\nsignals = "tcpbcc/EstBNC{ST=1}"\n'
+    f"[[change]]\ndrop = {list(FILE_MEDIA)!r}\n"
+)
+CHAT_OFFER = """m=message <<ue.chat.port>> TCP/MSRP *
+a=setup:actpass
+a=accept-types:message/cpim text/plain
+a=path:<<chat_ue>>
+a=msrp-cema
+"""
+CHAT_ANSWER = CHAT_LINE.replace("20930 TCP", "<<mrfp.chat.port>> TCP")
+FILE_OFFER = """m=message <<ue.file.port>> TCP/MSRP *
+a=setup:actpass
+a=accept-types:application/octet-stream
+a=path:<<file_ue>>
+a=msrp-cema
+a=sendonly
+"""
+FILE_ANSWER = """m=message <<mrfp.file.port>> TCP/MSRP *
+a=setup:active
+a=accept-types:application/octet-stream
+a=path:<<file_mrfp>>
+a=msrp-cema
+a=recvonly
+"""
+HEAD = "v=0\no=- 1 2 IN IP4 <<{0}.chat.ip>>\ns=-\nc=IN IP4 <<{0}.chat.ip>>\nt=0 0\n"
+
+
+def step(name: str, at: float, way: str, text: str, protocol: str = "sip", content: str = "", **keys: str) -> str:
+    lines = [f"[[step]]\nname = {name!r}\nat = {at}\n{protocol} = {way!r}"]
+    lines += [f"{key} = {value!r}" for key, value in keys.items()]
+    lines.append(f"text = '''\n{text}'''")
+    return "\n".join([*lines, f"content = '''\n{content}'''" if content else ""]) + "\n"
+
+
+def offered_again(offer: str, answer: str, at: float = 2.0) -> str:
+    """A re-INVITE of the UE, accepted."""
+    own = {"branch": "z9hG4bK5", "to_tag": "<<tag>>", "cseq": "5 INVITE"}
+    contact = "Contact: <sip:room-1@conf.example.net>;isfocus\n"
+    return (
+        step(
+            "offer-2",
+            at,
+            "ue -> mrfc",
+            "INVITE sip:room-1@conf.example.net SIP/2.0\n<<dialog>><<sdp_headers>>",
+            content=HEAD.format("ue") + offer,
+            **own,
+        )
+        + step(
+            "answer-2",
+            at + 0.02,
+            "mrfc -> ue",
+            f"SIP/2.0 200 OK\n<<dialog>>{contact}<<sdp_headers>>",
+            content=HEAD.format("mrfp") + answer,
+            **own,
+        )
+        + step(
+            "ack-2",
+            at + 0.03,
+            "ue -> mrfc",
+            "ACK sip:room-1@conf.example.net SIP/2.0\n<<dialog>>Content-Length: 0\n",
+            branch="z9hG4bK6",
+            to_tag="<<tag>>",
+            cseq="5 ACK",
+        )
+    )
+
+
+def added_stream(path: str = "<<file_ue>>") -> str:
+    """A Modify that adds stream 2, and its reply with the MRFP's end."""
+    asked = (
+        "ST=2{O{MO=RC},L{\nv=0\nc=IN IP4 $\nm=message $ TCP/MSRP *\na=setup:active\na=path:$\n},R{\nv=0\n"
+        f"c=IN IP4 <<ue.file.ip>>\nm=message <<ue.file.port>> TCP/MSRP *\na=setup:passive\na=path:{path}\n}}}}"
+    )
+    given = (
+        "ST=2{L{\nv=0\nc=IN IP4 <<mrfp.file.ip>>\nm=message <<mrfp.file.port>> TCP/MSRP *\n"
+        "a=setup:active\na=path:<<file_mrfp>>\n}}"
+    )
+    more = "E=2{tcpbcc/BNCChange{ST=2,Type=failed}},SG{tcpbcc/EstBNC{ST=2}}"
+    return step(
+        "modify",
+        2.005,
+        "mrfc -> mrfp",
+        f"!/2 [192.0.2.10]:2944\nT=100012{{C=7001{{MF=ip/1/1/7001{{M{{{asked}}},{more}}}}}}}\n",
+        "h248",
+    ) + step(
+        "modify-reply",
+        2.009,
+        "mrfp -> mrfc",
+        f"!/2 [192.0.2.20]:2944\nP=100012{{C=7001{{MF=ip/1/1/7001{{M{{{given}}}}}}}}}\n",
+        "h248",
+    )
+
+
+def file_media() -> str:
+    """The connection of the file, and a message on it."""
+    return (
+        step("connect-2", 2.04, "mrfp.file -> ue.file", "", "tcp", do="connect").replace("text = '''\n'''", "")
+        + step(
+            "bind-2", 2.05, "mrfp.file -> ue.file", "MSRP filebind2 SEND\n<<file_to_ue>>Message-ID: filebind2\n", "msrp"
+        )
+        + step("bind-2-ok", 2.06, "ue.file -> mrfp.file", "MSRP filebind2 200 OK\n<<file_to_mrfp>>", "msrp")
+    )
+
+
+BOTH = offered_again(CHAT_OFFER + FILE_OFFER, CHAT_ANSWER + FILE_ANSWER)
+
+
+def test_a_stream_that_a_later_offer_adds(tmp_path: Path) -> None:
+    """The Modify that adds it is its Reserve And Configure; the first exchange says nothing of it."""
+    session = judged(tmp_path, CHAT_ALONE + BOTH + added_stream() + file_media())
+    assert (session.flow, told(session)) == ("tcp-dial-in", [])
+    assert {each.status for each in session.steps} == {Status.OK, Status.NOT_APPLICABLE}
+    for code in ("OFFER-1", "OFFER-4", "OFFER-5", "GEN-2", "MRFP-1", "MRFP-3"):
+        assert session.results[code].status is Status.OK, code
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        (added_stream(OTHER_PATH), "OFFER-1"),
+        (added_stream().replace("tcpbcc/BNCChange{ST=2,Type=failed}", "tcpbcc/BNCChange{ST=1,Type=failed}"), "TCP-3"),
+        (added_stream().replace("m=message $", "m=message 20932"), "OFFER-4"),
+    ],
+)
+def test_what_is_wrong_with_an_added_stream(changes: str, code: str, tmp_path: Path) -> None:
+    session = judged(tmp_path, CHAT_ALONE + BOTH + changes)
+    assert told(session) == [(code, "m= line 2")]
+
+
+def test_a_later_offer_that_removes_a_stream(tmp_path: Path) -> None:
+    """Port 0 ends the file; what is wrong with the chat in that exchange is told all the same."""
+    gone, refused = "m=message 0 TCP/MSRP *\na=path:<<file_ue>>\n", "m=message 0 TCP/MSRP *\n"
+    assert told(judged(tmp_path, offered_again(CHAT_OFFER + gone, CHAT_ANSWER + refused))) == []
+    wrong = offered_again(CHAT_OFFER + gone, CHAT_ANSWER.replace("a=msrp-cema\n", "") + refused)
+    session = judged(tmp_path, wrong)
+    frame = built(wrong).frames("offer-2")[0]
+    assert [(each.code, each.message.partition(": The")[0]) for each in session.findings] == [
+        ("OFFER-6", f"m= line 1: second offer (frame {frame})")
+    ]
+
+
+def test_a_later_offer_that_changes_one_stream(tmp_path: Path) -> None:
+    """The file moves and the MRFP is not told; the chat's line only repeats."""
+    moved = FILE_OFFER.replace("<<file_ue>>", "msrp://198.51.100.7:7396/moved;tcp")
+    session = judged(tmp_path, offered_again(CHAT_OFFER + moved, CHAT_ANSWER + FILE_ANSWER))
+    assert [(each.code, each.message[:26]) for each in session.findings] == [("OFFER-1", "m= line 2: second offer (f")]
+
+
+# ---------------------------------------------------------------- bounds
+
+
+def test_only_so_many_streams_are_judged(tmp_path: Path) -> None:
+    """64 KB of SDP have room for two thousand lines: 16 are judged, and the others named as not judged."""
+    offers = "".join(
+        f"m=message {8000 + n} TCP/MSRP *\na=path:msrp://198.51.100.7:{8000 + n}/x{n};tcp\n" for n in range(20)
+    )
+    answers = "".join(
+        f"m=message {9000 + n} TCP/MSRP *\na=path:msrp://203.0.113.5:{9000 + n}/y{n};tcp\n" for n in range(20)
+    )
+    values = (
+        f'[values]\nfile_offer = """\n{offers}"""\nfile_answer = """\n{answers}"""\nfile_asked = ""\nfile_given = ""\n'
+    )
+    media = f"[[change]]\ndrop = {list(FILE_MEDIA)!r}\n"
+    session = judged(tmp_path, values + media)
+    assert session.state == "ended, 5 MSRP streams not judged"
+    assert {each.message.partition(":")[0] for each in session.findings} <= {f"m= line {n}" for n in range(1, 17)}
