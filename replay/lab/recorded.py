@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, BinaryIO
@@ -12,6 +11,7 @@ from replay.edge.address_plan import AddressPlan
 from replay.edge.namespace import INTERFACE, UnavailableError, missing, private_network
 from replay.edge.recorder import Recorder
 from replay.edge.tcpdump import Tcpdump
+from replay.lab.interruptible import run_interruptible
 from replay.lab.play import Played
 
 PROGRAMS = ("ip", "tcpdump")
@@ -24,7 +24,7 @@ Playing = Callable[..., Coroutine[Any, Any, Played]]
 
 def play_recorded(playing: Playing, out: BinaryIO) -> Played:
     """On loopback, as the functions sent it."""
-    return asyncio.run(playing(recorder=Recorder(out, time.time_ns)))
+    return run_interruptible(playing(recorder=Recorder(out, time.time_ns)))
 
 
 def play_in_namespace(playing: Playing, addresses: Sequence[str], out: BinaryIO) -> tuple[Played, int]:
@@ -35,7 +35,7 @@ def play_in_namespace(playing: Playing, addresses: Sequence[str], out: BinaryIO)
     try:
         with private_network(addresses):
             with Tcpdump(out, INTERFACE) as recording:
-                played = asyncio.run(playing(plan=AddressPlan(beyond_loopback=True)))
+                played = run_interruptible(playing(plan=AddressPlan(beyond_loopback=True)))
             return played, recording.dropped
     except UnavailableError as error:
         raise UserError(f"--namespace: cannot have {error}", HINT) from error

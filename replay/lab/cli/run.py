@@ -48,7 +48,6 @@ def run(
     Exit codes: 0 everybody came to the end that the scenario has, or that the broken row brings about; 1 somebody did
     not, or tcpdump missed packets; 2 wrong usage, or --namespace without what it needs; 130 interrupted.
     """
-    import asyncio
     import signal
     from functools import partial
 
@@ -56,6 +55,7 @@ def run(
     from analyzer.cli.output import open_output
     from analyzer.errors import UserError
     from replay.lab.faults import endings_of, with_faults
+    from replay.lab.interruptible import run_interruptible
     from replay.lab.keys import draw_keys
     from replay.lab.play import addresses_shown, play, shown
     from replay.lab.recorded import play_in_namespace, play_recorded, refuse_namespace
@@ -78,7 +78,7 @@ def run(
     lost = 0
     try:
         if capture is None:
-            played = asyncio.run(playing())
+            played = run_interruptible(playing())
         else:
             with open_output(capture, private=True, files=files) as out:
                 if namespace:
