@@ -11,6 +11,9 @@
 -export([handle_unexpected_trans/3, handle_trans_request_abort/4]).
 
 main([Ip, Port, MgcIp, MgcPort, Transport, Encoding]) ->
+    %% Faults on standard error: on standard output OTP 27's megaco_tcp traces whatever it does.
+    ok = logger:remove_handler(default),
+    ok = logger:add_handler(default, logger_std_h, #{config => #{type => standard_error}}),
     ok = application:start(megaco),
     ets:new(gateway, [named_table, public]),
     ets:insert(gateway, [{address, Ip}, {terminations, 0}]),

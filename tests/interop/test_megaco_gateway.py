@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from asyncio.subprocess import PIPE, STDOUT, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -55,8 +55,8 @@ class Erlang:
 
     async def read(self) -> None:
         """Read until it ends; a quoted text may go over several lines."""
-        assert self.process.stdout is not None
-        async for line in self.process.stdout:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
             kind, _, rest = line.decode().rstrip("\n").partition(": ")
             if rest.startswith('"'):
                 self.said.setdefault(kind, []).append(_unquoted(rest))
@@ -120,7 +120,8 @@ class World:
         command = ["escript", str(HERE / "megaco_gateway.escript"), *places, transport, form]
         await self.mrfc_runtime.start()
         await self.ue_runtime.start()
-        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=STDOUT)
+        # What it and Erlang's logger say is on standard error; on the other OTP 27 traces its TCP transport.
+        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=DEVNULL, stderr=PIPE)
         found = Erlang(process)
         reading = asyncio.create_task(found.read())
         try:
