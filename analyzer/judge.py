@@ -82,7 +82,8 @@ class Judge:
             session.connection_model_reason = told.reason
         if flow is not None:
             session.flow = flow.id
-            session.steps, late = match(flow, results, evidence.scope)
+            session.steps, late = match(flow, results, evidence.scope, ordered=not evidence.clocks)
+            evidence.scope.note_clocks(evidence.clocks)
             results.update(late)
         session.results = results
         if any(each.findings for each in results.values()):

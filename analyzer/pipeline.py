@@ -162,6 +162,8 @@ class Analysis:
         self.coverage.notes.update(self.absent)
         self.coverage.notes.update(self._network_notes())
         self.coverage.notes.update(clock_notes(self.reader.captures))
+        for correlator in self._correlators.values():
+            self.coverage.notes.update(correlator.scope.clock_notes())
         if self.options.opener is not None:
             self.coverage.keys = self.options.opener.account()
             self.coverage.notes.update(self.options.opener.notes)

@@ -32,6 +32,8 @@ def judge(evidence: Evidence) -> Result:
             return not_applicable("a connection that was there before is shared (RFC 4975 section 5.4)")
         if evidence.offer is not None and not evidence.offer.sent:
             return not_observable("only a repetition of the offer was captured")
+        if evidence.clocks:
+            return not_observable(f"{evidence.clocks[-1].sentence}: order across them is not judged")
         early = (offer.message.time - time) / 1e9
         return RULE.broken(
             f"The TCP connection was set up {early:.3f} s before the offer that it belongs to{evidence.scope.clocks}.",

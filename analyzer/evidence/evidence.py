@@ -22,6 +22,7 @@ from analyzer.correlate.nodes import NodeTable, Role
 from analyzer.correlate.roles import bare_address
 from analyzer.correlate.session import Session
 from analyzer.evidence.announced import Announced, msrp_of
+from analyzer.evidence.clocks import Apart, clocks_apart
 from analyzer.evidence.connection_model import ConnectionModel, Party, connection_model
 from analyzer.evidence.gateway import Order, orders
 from analyzer.evidence.lazy import lazy
@@ -265,6 +266,11 @@ class Evidence:
         ]
         times += [life.ended for life in self.session.terminations if life.ended is not None]
         return min(times, default=None)
+
+    @lazy
+    def clocks(self) -> tuple[Apart, ...]:
+        """The interfaces that another clock timed than SIP: no order across them is judged."""
+        return clocks_apart(self)
 
     # ------------------------------------------------------------------ H.248
 

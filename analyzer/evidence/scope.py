@@ -6,11 +6,13 @@ two nodes were heard talking at all after the moment in question.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from analyzer.model import Message
 
 if TYPE_CHECKING:
+    from analyzer.evidence.clocks import Apart
     from analyzer.evidence.tls_legs import TlsLeg
 
 Pair = tuple[str, str, str]
@@ -30,12 +32,27 @@ class Scope:
         "Findings may name subscribers: the user asked for it."
         self.tls_legs: dict[str, list[TlsLeg]] = {}
         "The connections of each conference that were judged: see `analyzer.evidence.tls_legs`."
+        self.apart: dict[tuple[str, bool], tuple[Apart, int]] = {}
+        "By interface, and whether its clock is ahead: how far at most, and in how many sessions."
         self._heard: dict[tuple[str, int], list[int]] = {}
 
     @property
     def clocks(self) -> str:
         """What to add to a sentence that compares times of different nodes; empty where one clock timed them."""
         return "" if self.one_clock else "; the capture joins several interfaces, whose clocks may differ"
+
+    def note_clocks(self, apart: Iterable[Apart]) -> None:
+        """Note the clocks of a session that differ from that of its SIP."""
+        for each in apart:
+            key = each.interface, each.offset < 0
+            known, sessions = self.apart.get(key, (each, 0))
+            self.apart[key] = max(known, each, key=lambda one: abs(one.offset)), sessions + 1
+
+    def clock_notes(self) -> dict[str, int]:
+        """A line for each, and the sessions that it is about."""
+        return {
+            f"{each.sentence}: order across them was not judged": sessions for each, sessions in self.apart.values()
+        }
 
     def hear(self, message: Message) -> None:
         """Note that this protocol was heard between these two addresses."""

@@ -13,8 +13,13 @@ TOLERANCE_NS = 2_000_000
 "Packets may be captured up to a millisecond out of order, so two of them may seem exchanged by twice that."
 
 
-def match(flow: Flow, results: Mapping[str, Result], scope: Scope) -> tuple[list[StepResult], dict[str, Result]]:
-    """The steps of a flow from the results of their rules, and the results that order changed to `late`."""
+def match(
+    flow: Flow, results: Mapping[str, Result], scope: Scope, *, ordered: bool = True
+) -> tuple[list[StepResult], dict[str, Result]]:
+    """The steps of a flow from the results of their rules, and the results that order changed to `late`.
+
+    Without `ordered` nothing is: the session's clocks are known to differ.
+    """
     steps: list[StepResult] = []
     late: dict[str, Result] = {}
     for step, followers in flow.followers:
@@ -22,7 +27,7 @@ def match(flow: Flow, results: Mapping[str, Result], scope: Scope) -> tuple[list
         code = rule.code
         result = results.get(code) or NOT_SELECTED
         status, reason, frames, _, end, findings = result
-        if end and followers and status is Status.OK:
+        if ordered and end and followers and status is Status.OK:
             overtaking = _overtaking(result, followers, results)
             if overtaking is not None:
                 result = late[code] = _late(flow, step, result, overtaking, results[overtaking.id], scope)

@@ -43,29 +43,14 @@ def test_late_is_an_error_on_one_clock(name: str, code: str, words: str, tmp_pat
     assert session.verdict is Verdict.FAILED
 
 
-@pytest.mark.parametrize(
-    ("name", "interface", "ahead", "code", "status"),
-    [
-        (IN, "tcp", -50 * MS, "GEN-2", Status.FAILED),
-        (IN, "tcp", -10 * MS, "TCP-4", Status.LATE),
-        (IN, "tcp", -5000 * MS, "GEN-2", Status.FAILED),
-        (IN, "h248", 50 * MS, "TCP-4", Status.LATE),
-        (IN, "h248", -50 * MS, "TCP-1", Status.LATE),
-        (IN, "sip", -50 * MS, "TCP-2", Status.LATE),
-        (OUT, "h248", 50 * MS, "SEND-1", Status.LATE),
-        (OUT, "sip", -50 * MS, "SEND-1", Status.LATE),
-        (OUT, "tcp", -3000 * MS, "GEN-2", Status.FAILED),
-    ],
-)
-def test_two_clocks_give_a_warning_at_most(
-    name: str, interface: str, ahead: int, code: str, status: Status, tmp_path: Path
-) -> None:
-    session = merged(name, interface, ahead, tmp_path).only
-    assert {finding.severity for finding in session.findings} == {Severity.WARNING}
-    assert code in {finding.code for finding in session.findings}
-    assert session.results[code].status is status
+def test_two_clocks_give_a_warning_at_most(tmp_path: Path) -> None:
+    """A SYN before the Add that asks for it is not impossible, as MSRP before it would be: two files may disagree."""
+    session = merged(IN, "tcp", -10 * MS, tmp_path).only
+    (finding,) = session.findings
+    assert (finding.code, finding.severity) == ("TCP-4", Severity.WARNING)
+    assert "clocks may differ" in finding.message
+    assert session.results["TCP-4"].status is Status.LATE
     assert session.verdict is Verdict.WARNINGS
-    assert all("clocks may differ" in finding.message for finding in session.findings)
 
 
 @pytest.mark.parametrize("name", [IN, OUT, "conference-3"])
