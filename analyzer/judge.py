@@ -11,7 +11,7 @@ from analyzer.correlate.session import Session
 from analyzer.evidence import Evidence, Scope
 from analyzer.evidence.offers import offers_of
 from analyzer.evidence.streams import streams_of
-from analyzer.findings import ELSEWHERE, NOT_IN_FLOW, Finding, Result, Severity, not_observable
+from analyzer.findings import ELSEWHERE, NOT_IN_FLOW, Finding, Result, Severity, not_applicable, not_observable
 from analyzer.flows.flow import Flow
 from analyzer.flows.matcher import match
 from analyzer.internal import CODE, NOT_JUDGED, add_internal, note_internal
@@ -23,6 +23,10 @@ from analyzer.profile import DEFAULT_PROFILE, Profile
 Results = dict[str, Result]
 Held = tuple[str, Callable[[Evidence], Result]]
 """A code and the function of its rule."""
+
+REUSED = not_applicable(
+    "the connection was set up for another session before, and is used again (RFC 4975 section 5.4)"
+)
 
 
 class Judge:
@@ -52,6 +56,7 @@ class Judge:
         "Every rule that is held against sessions by its code, checks first."
         for own in self._steps.values():
             self.rules.update({rule.code: rule for rule in own})
+        self._of_set_up = frozenset(code for code, rule in self.rules.items() if rule.of_set_up)
         self._usual: dict[tuple[str, str], tuple[list[Held], Results]] = {}
 
     def judge(self, session: Session, nodes: NodeTable, scope: Scope) -> None:
@@ -95,13 +100,22 @@ class Judge:
     def _held(self, session: Session, evidence: Evidence, rules: Iterable[Held]) -> Results:
         """What rules say."""
         results: Results = {}
+        not_judged = self._of_set_up if self._uses_again(session, evidence) else ()
         for code, judge in rules:
             try:
-                results[code] = judge(evidence)
+                results[code] = REUSED if code in not_judged else judge(evidence)
             except Exception as error:
                 results[code] = not_observable(NOT_JUDGED)
                 note_internal(session, f"holding {code} against", error)
         return results
+
+    @staticmethod
+    def _uses_again(session: Session, evidence: Evidence) -> bool:
+        try:
+            return session.kind == "message" and evidence.is_reused
+        except Exception as error:
+            note_internal(session, "asking who set up the connection of", error)
+            return False
 
     def _of_offers(self, rules: Iterable[Held]) -> list[Held]:
         return [each for each in rules if self.rules[each[0]].each_offer]

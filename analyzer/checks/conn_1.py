@@ -70,6 +70,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("sip", "tcp"),
+    of_set_up=True,
     each_offer=True,
     yields_to=("CONN-6", "TCP-5", "TCP-1", "TCP-6", "TCP-4", "SDP-SETUP", "DIN-1d", "DIN-7", "DOUT-5", "DOUT-12"),
     why="The side that is to wait may sit behind a firewall that lets connections only out, or open its port late; and "

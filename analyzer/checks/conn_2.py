@@ -123,6 +123,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("sip", "tcp"),
+    of_set_up=True,
     each_offer=True,
     yields_to=("OFFER-3", "OFFER-3b", "ANS-2", "TCP-2"),
     why="With CEMA a=path holds the address of the far end, which a border gateway hides; without it c= and m= may "

@@ -25,6 +25,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("sip", "tcp"),
+    of_set_up=True,
     each_offer=True,
     yields_to=("TCP-1", "TCP-6", "TCP-4", "TCP-5", "SDP-SETUP", "DIN-1d", "DOUT-5"),
     why="A side that knows only RFC 4975 has no a=setup and expects the offerer to connect: as answerer it waits, as "

@@ -43,6 +43,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("tcp",),
+    of_set_up=True,
     why="An MRFP that only passes TLS on can neither read nor distribute messages: it is no conference.",
     causes=("The two terminations were joined as for an IMS-AGW, which forwards TLS as it is.",),
     confirm="Compare the random values of the ClientHellos on both legs (tls.handshake.random).",

@@ -43,6 +43,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("tcp", "h248"),
+    of_set_up=True,
     yields_to=("MRFP-TLS-1",),
     why="With one key for all, whoever is invited can read and forge what passes on the other legs.",
     causes=(

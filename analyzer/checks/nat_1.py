@@ -57,6 +57,7 @@ RULE = Rule(
     severity=Severity.INFO,
     judge=judge,
     interfaces=("sip", "tcp"),
+    of_set_up=True,
     why="Such a UE can open connections, but not be reached: it must be the active side, and its gateway must take the "
     "source that it sees for the remote address (latching).",
     causes=(

@@ -34,6 +34,8 @@ class Rule:
     "Rules that are more specific: where one of them is broken too, this is what follows from it."
     each_offer: bool = False
     "It is about one offer and its answer, and so is held against every one that changes something."
+    of_set_up: bool = False
+    "It is about how TCP or TLS was set up: a session that uses a connection of another again has none of that."
     same_frames: tuple[str, ...] = ()
     "Rules that are more specific about single messages: a finding that shares a frame with one of theirs follows."
     why: str = ""

@@ -59,6 +59,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("h248", "tcp"),
+    of_set_up=True,
     yields_to=(
         "TCP-4",
         "TCP-5",

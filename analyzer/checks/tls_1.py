@@ -42,6 +42,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("tcp",),
+    of_set_up=True,
     yields_to=("DIN-8", "DOUT-13"),
     why="Data in the SYN is dropped by many firewalls and gateways; whether it may carry ClientHello was left open.",
     causes=("TCP Fast Open (RFC 7413) is switched on at the client.",),

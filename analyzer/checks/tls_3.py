@@ -60,6 +60,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     judge=judge,
     interfaces=("h248", "tcp"),
+    of_set_up=True,
     yields_to=("DIN-8", "DOUT-13"),
     why="If both take the same part, both wait for a ClientHello, or both send one, and no session comes about.",
     causes=(

@@ -58,6 +58,7 @@ RULE = Rule(
     severity=Severity.INFO,
     judge=judge,
     interfaces=("tcp", "h248"),
+    of_set_up=True,
     why="Until TLS is up no message passes, and timers of the other side run.",
     causes=("The TLS client waits for the answer or the ACK before it starts.",),
     confirm="Compare the time of the third segment of TCP with that of ClientHello.",

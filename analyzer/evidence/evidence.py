@@ -27,7 +27,7 @@ from analyzer.evidence.connection_model import ConnectionModel, Party, connectio
 from analyzer.evidence.gateway import Order, orders
 from analyzer.evidence.lazy import lazy
 from analyzer.evidence.msrp import MsrpView, Seen, by_kind, views_of
-from analyzer.evidence.parties import Parties
+from analyzer.evidence.parties import EARLY_NS, Parties
 from analyzer.evidence.places import path_place
 from analyzer.evidence.scope import Scope
 from analyzer.evidence.set_up import at_set_up, before, is_late, next_offer
@@ -438,6 +438,21 @@ class Evidence:
         made = [part for part in parts if part.connection.established is not None]
         found = next(iter(carried or made or parts[-1:]), None)
         return found.connection if found is not None else None
+
+    @lazy
+    def is_reused(self) -> bool:
+        """Its MSRP runs over a connection that was there for another session before (RFC 4975 section 5.4)."""
+        parts = self.session.connections
+        if not parts or any(len(part.connection.sessions) < 2 or not part.session_indexes for part in parts):
+            return False
+        begun = [self.facts.opening.time] if self.facts is not None and self.facts.opening is not None else []
+        begun += [life.started for life in self.session.terminations if life.added]
+        # On two clocks the first session may seem to come after its own connection.
+        one_clock = self.scope.one_clock
+        return bool(begun) and all(
+            part.connection.started < min(begun) - EARLY_NS and (one_clock or 0 not in part.session_indexes)
+            for part in parts
+        )
 
     def opener(self, connection: Connection) -> str:
         """Who opened a connection: `MRFP`, `UE`, or empty where the capture does not show it."""

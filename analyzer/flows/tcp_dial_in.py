@@ -96,6 +96,7 @@ TCP_5: Rule = Rule(
     severity=Severity.ERROR,
     judge=lambda evidence: connection_by_mrfp(TCP_5, evidence),
     interfaces=("tcp",),
+    of_set_up=True,
     yields_to=("TCP-REFUSED", "TCP-TIMEOUT", "TCP-1", "TCP-6", "TCP-4"),
     why="Who opens is agreed by a=setup; when the other side opens, a firewall or NAT on the way may drop it.",
     causes=("The UE ignores the answer's a=setup and follows plain RFC 4975 (the offerer connects).",),
