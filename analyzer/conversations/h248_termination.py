@@ -9,6 +9,8 @@ from analyzer.conversations.media import MediaEnd, first_end
 from analyzer.model import Message
 from dissectors.h248 import context_name
 
+MAX_STREAMS = 64
+"Streams of a termination whose ends are followed: a call has a handful, and every end is held against others."
 MAX_EARLIER = 32
 "How many descriptions that were replaced are kept for linking."
 
@@ -48,6 +50,9 @@ class Termination:
     earlier_ends: list[tuple[str, MediaEnd, int]] = field(default_factory=list)
     "What Local and Remote said before they changed, and of which stream."
 
+    left_out: int = 0
+    "Ends that Local and Remote described beyond `MAX_STREAMS`."
+
     @property
     def name(self) -> str:
         return f"context {context_name(self.context_id)} {self.termination_id}"
@@ -86,6 +91,9 @@ def describe(life: Termination, pair: CommandPair) -> bool:
                 end = first_end(octets) if octets else None
                 if end is not None and (end.address or end.port or end.path):
                     known = ends.get(stream_id)
+                    if known is None and len(ends) >= MAX_STREAMS:
+                        life.left_out += 1
+                        continue
                     new = _filled(end, known) if known is not None else end
                     if new != known:
                         if known is not None and len(life.earlier_ends) < MAX_EARLIER:

@@ -69,6 +69,8 @@ class TerminationTable:
         "The message that transactions were completed by last, and how many lives began with it."
         self.crowded = 0
         "Terminations that are not followed because of `MAX_BEGUN`, since this was last set to 0 by the caller."
+        self.streams_left_out = 0
+        "Ends of media that are not followed because of `MAX_STREAMS`, likewise."
         self.fresh: list[Termination] = []
         "Lives begun since this was last emptied by the caller."
         self.changed: list[Termination] = []
@@ -156,8 +158,7 @@ class TerminationTable:
         self.fresh.append(life)
         self._say(life, pair)
         life.ended = life.last
-        if describe(life, pair):
-            self.changed.append(life)
+        self._describe(life, pair)
 
     def _who(self, transaction: Transaction, command: Command) -> tuple[str, str]:
         """The gateway and the controller of a transaction, by who sends such a command."""
@@ -222,12 +223,19 @@ class TerminationTable:
         if is_add:
             life.added = True
         self._say(life, pair)
-        if pair.executed and describe(life, pair):
-            self.changed.append(life)
+        if pair.executed:
+            self._describe(life, pair)
         if command == CommandName.SUBTRACT and pair.executed and life.ended is None:
             life.ended = life.last
             self._leave(life)
             self._gone.append((life.ended, life))
+
+    def _describe(self, life: Termination, pair: CommandPair) -> None:
+        """Take over its media; what is beyond the streams of a termination is counted."""
+        before = life.left_out
+        if describe(life, pair):
+            self.changed.append(life)
+        self.streams_left_out += life.left_out - before
 
     def _has_room(self, transaction: Transaction) -> bool:
         """May another life begin with the message that completed this transaction?"""

@@ -13,6 +13,7 @@ from itertools import islice
 from operator import attrgetter
 
 from analyzer.conversations.connection import Connection
+from analyzer.conversations.h248_termination import MAX_STREAMS
 from analyzer.conversations.h248_terminations import MAX_BEGUN, Termination, TerminationTable
 from analyzer.conversations.kms_exchange import TO_KMS, KmsTable
 from analyzer.conversations.media import MediaEnd
@@ -50,7 +51,8 @@ MAX_UNLINKED_LISTED = 200
 MAX_BORDER_CONTEXTS = 2_000
 "Contexts of border gateways remembered for the second leg."
 CROWDED = f"h248 termination not followed: more than {MAX_BEGUN} begun in one message"
-"The note that counts them."
+STREAMS_LEFT_OUT = f"h248 stream not followed: more than {MAX_STREAMS} of one termination"
+"The notes that count them."
 MAX_OPEN = 100_000
 "How many calls, and how many terminations, wait for their end; above that the oldest are taken out."
 
@@ -201,6 +203,9 @@ class Correlator:
         if table.crowded:
             self.coverage.notes[CROWDED] += table.crowded
             table.crowded = 0
+        if table.streams_left_out:
+            self.coverage.notes[STREAMS_LEFT_OUT] += table.streams_left_out
+            table.streams_left_out = 0
         for message in table.outside:
             self.coverage.unlinked["h248"] += 1
             if len(self.coverage.unlinked_list) < MAX_UNLINKED_LISTED:

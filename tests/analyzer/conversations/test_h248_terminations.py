@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analyzer.conversations.h248_termination import MAX_STREAMS
 from analyzer.conversations.h248_terminations import MAX_BEGUN, Termination, TerminationTable
 from analyzer.model import Message
 from dissectors.h248 import decode_h248, encode_h248
@@ -356,3 +357,20 @@ def test_transactions_of_one_message_share_its_room() -> None:
     room = Room().feed(g.down(many)).end()
     assert len(room.lives) == MAX_BEGUN
     assert room.crowded == 5
+
+
+def streams(g: Gateway, number: int, first: int, count: int) -> list[Message]:
+    texts = ",".join(f"ST={each}{{L{{\n{LOCAL.decode()}}}}}" for each in range(first, first + count))
+    return both(g, number, f"C=17{{MF=ip/1/33{{M{{{texts}}}}}}}", "C=17{MF=ip/1/33}")
+
+
+def test_streams_of_a_termination_are_bounded() -> None:
+    """What is followed already may change; further streams are counted, each time that they are described."""
+    g = Gateway()
+    room = Room().feed(*streams(g, 1, 1, MAX_STREAMS))
+    (life,) = room.lives
+    assert len(life.local) == MAX_STREAMS
+    assert room.streams_left_out == 0
+    room.feed(*streams(g, 2, MAX_STREAMS, 3)).end()
+    assert len(life.local) == MAX_STREAMS
+    assert life.left_out == room.streams_left_out == 2
