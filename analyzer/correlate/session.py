@@ -71,6 +71,10 @@ class Session:
     "Contexts of border gateways (IMS-AGW, TrGW), gateway and life: they join two legs of one call."
     unlocked: Unlocked | None = field(default=None, repr=False)
     "What the supplied keys made of its MIKEY-TICKET exchange: secrets; gone once the session is released."
+    unlocked_streams: dict[int, Unlocked | None] = field(default_factory=dict, repr=False)
+    "The same by `m=` line, from 1, where a session has several MSRP streams, each with a MIKEY-TICKET exchange."
+    stream: int = 0
+    "The `m=` line that this is the view of (`analyzer.evidence.streams`); 0 for the session itself."
     other_legs: list[LegMedia] = field(default_factory=list, repr=False)
     "What the other legs of the call announced, for judging; gone once the session is released."
     flow: str | None = None
@@ -113,6 +117,7 @@ class Session:
         if self.call is not None:
             self.call.release()
         self.call = self.unlocked = None
+        self.unlocked_streams.clear()
         self.kms_exchanges.clear()
         self.other_legs = []
         for life in self.terminations:

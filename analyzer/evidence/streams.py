@@ -213,6 +213,8 @@ def _seen_by(line: _Line, session: Session, others: list[Termination], exchanges
         call=call,
         terminations=[*(narrowed(life, stream_id) for life, stream_id in line.streams), *others],
         connections=line.parts,
+        stream=line.index + 1,
+        unlocked=session.unlocked_streams.get(line.index + 1, session.unlocked),
         # What other legs announced is known of their first stream alone.
         other_legs=session.other_legs if line.index == first else [],
         results={},

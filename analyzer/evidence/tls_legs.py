@@ -34,6 +34,8 @@ class TlsLeg:
     key_frames: tuple[int, ...] = ()
     address: str = ""
     "The participant's end."
+    stream: int = 0
+    "Which `m=` line of a session with several."
 
 
 def tls_connection(evidence: Evidence) -> tuple[Connection, TlsFacts] | None:
@@ -70,8 +72,9 @@ def others_of_conference(evidence: Evidence) -> tuple[TlsLeg, list[TlsLeg]] | No
     if not keys:
         return None
     table = evidence.scope.tls_legs
-    known = {leg.session: leg for key in keys for leg in table.get(key, ())}
-    mine = known.get(evidence.session.id)
+    known = {(leg.session, leg.stream): leg for key in keys for leg in table.get(key, ())}
+    session = evidence.session
+    mine = known.get((session.id, session.stream))
     if mine is None:
         mine = _leg(evidence, connection)
         for key in keys:
@@ -80,7 +83,8 @@ def others_of_conference(evidence: Evidence) -> tuple[TlsLeg, list[TlsLeg]] | No
                 legs.append(mine)
         while len(table) > MAX_CONFERENCES:
             del table[next(iter(table))]
-    return mine, [leg for leg in known.values() if leg is not mine]
+    # Other streams of the same participant may have the same key.
+    return mine, [leg for leg in known.values() if leg.session != session.id]
 
 
 def _leg(evidence: Evidence, connection: Connection) -> TlsLeg:
@@ -88,7 +92,8 @@ def _leg(evidence: Evidence, connection: Connection) -> TlsLeg:
     opener = evidence.opener(connection)
     address = connection.client.src if opener == "UE" else connection.client.dst
     if tls is None:
-        return TlsLeg(evidence.session.id, "TLS" in connection.protocol.upper(), address=address)
+        secured = "TLS" in connection.protocol.upper()
+        return TlsLeg(evidence.session.id, secured, address=address, stream=evidence.session.stream)
     randoms = tls.client_random + tls.server_random if tls.client_random and tls.server_random else b""
     given = psk_orders(evidence)
     unlocked = evidence.session.unlocked
@@ -100,4 +105,4 @@ def _leg(evidence: Evidence, connection: Connection) -> TlsLeg:
     else:
         key, frames = b"", ()
     digest = hashlib.sha256(key).digest() if key else b""
-    return TlsLeg(evidence.session.id, True, randoms, digest, hello, frames, address)
+    return TlsLeg(evidence.session.id, True, randoms, digest, hello, frames, address, evidence.session.stream)

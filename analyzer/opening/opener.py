@@ -17,6 +17,7 @@ from analyzer.conversations.tls_facts import TlsFacts
 from analyzer.correlate.nodes import NodeTable
 from analyzer.correlate.session import Session
 from analyzer.evidence import Evidence, Scope
+from analyzer.evidence.streams import streams_of
 from analyzer.internal import internal_finding
 from analyzer.keys.ring import KeyRing
 from analyzer.keys.session_keys import SessionKeys, SessionPsk
@@ -108,11 +109,11 @@ class Opener:
         parts = [part for part in session.connections if part.connection.transcript is not None]
         if not parts:
             return
-        evidence = Evidence(session, nodes, scope, self._profile)
-        keys = SessionKeys(evidence, self.ring, psk_from_h248=self._psk_from_h248)
+        keys = self._keys(session, nodes, scope)
+        own = self._keys_of_streams(session, nodes, scope)
         for part in parts:
             try:
-                self._open(part, keys, coverage)
+                self._open(part, own.get(id(part.connection), keys), coverage)
             except Exception as error:
                 facts = part.connection.tls = _failed(part.connection, error)
                 coverage.tls_undecrypted[facts.outcome] += 1
@@ -124,6 +125,22 @@ class Opener:
         """Check the MIKEY-TICKET exchange of a session whose TLS is not in the capture."""
         if any(self.ring.keys):
             session.unlocked = SessionKeys(Evidence(session, nodes, scope, self._profile), self.ring).unlocked()
+            self._keys_of_streams(session, nodes, scope)
+
+    def _keys(self, session: Session, nodes: NodeTable, scope: Scope) -> SessionKeys:
+        return SessionKeys(
+            Evidence(session, nodes, scope, self._profile), self.ring, psk_from_h248=self._psk_from_h248
+        )
+
+    def _keys_of_streams(self, session: Session, nodes: NodeTable, scope: Scope) -> dict[int, SessionKeys]:
+        """The keys for each connection, by identity, of a session with several MSRP streams: each has its own."""
+        streams, _ = streams_of(session) if session.kind == "message" else ([], 0)
+        found = {}
+        for line, seen in streams:
+            keys = self._keys(seen, nodes, scope)
+            session.unlocked_streams[line] = keys.unlocked()
+            found.update({id(part.connection): keys for part in seen.connections})
+        return found
 
     def _open(self, part: ConnectionPart, keys: SessionKeys, coverage: Coverage) -> None:
         connection = part.connection
