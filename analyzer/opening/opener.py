@@ -128,9 +128,7 @@ class Opener:
             self._keys_of_streams(session, nodes, scope)
 
     def _keys(self, session: Session, nodes: NodeTable, scope: Scope) -> SessionKeys:
-        return SessionKeys(
-            Evidence(session, nodes, scope, self._profile), self.ring, psk_from_h248=self._psk_from_h248
-        )
+        return SessionKeys(Evidence(session, nodes, scope, self._profile), self.ring, psk_from_h248=self._psk_from_h248)
 
     def _keys_of_streams(self, session: Session, nodes: NodeTable, scope: Scope) -> dict[int, SessionKeys]:
         """The keys for each connection, by identity, of a session with several MSRP streams: each has its own."""
