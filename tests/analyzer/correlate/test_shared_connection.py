@@ -61,6 +61,8 @@ def dial_in(number: int, at: int) -> list[object]:
 def connection(*session_ids: tuple[str, str], at: int) -> Connection:
     made = tcp(f"{MRFP}:{PORT}", f"{UE}:7394", *session_ids, at=START + at, last=START + 30 * S)
     made.established = made.started + 2 * MS
+    # Nobody says anything before all have their session-ids.
+    made._rows = [(row[0] if row[3] == "tcp" else START + 10 * S, *row[1:]) for row in made.rows]
     made.rows.insert(1, (made.started + MS, (2500,), 1, "tcp", "SYN ACK", -1))
     made.rows.insert(2, (made.started + 2 * MS, (2501,), 0, "tcp", "ACK, established", -1))
     return made
@@ -99,7 +101,7 @@ def test_the_second_session_has_no_set_up_of_its_own() -> None:
 
 def test_a_connection_of_nobody_else_that_is_older_is_a_fault() -> None:
     """The neighbour: only this session's messages are on it, so the MRFP opened it before it was told to."""
-    (session,) = judged(*dial_in(2, 3 * S), connection(("m2", "u2"), at=8 * MS))
+    _, session = judged(*dial_in(1, 0), *dial_in(2, 3 * S), connection(("m2", "u2"), at=8 * MS))
     assert "GEN-2" in {finding.code for finding in session.findings}
     assert session.results["TCP-5"].status is Status.OK
 
