@@ -9,6 +9,10 @@ from replay.events import Accepted, Close, Ended, Endpoint, Event, Expired, List
 from replay.visitors import Hospitality, Visitors
 
 BOUNDS = Hospitality(strangers=64, of_one_address=256, visitors=1024, silence=30.0)
+AT_ONCE = 128
+"""Requests of one piece that are answered; who sends more does not read the answers in between, and 256 KiB of the
+shortest, as one read gives them, would hold 50 MB of answers. A server may close, and a client asks again (RFC 9112
+section 9.3.2)."""
 Answer = tuple[int, str, str, bytes, str]
 """Status, reason, media type, body, and what the log says; empty: nothing."""
 
@@ -55,14 +59,15 @@ class HttpPlace:
         wishes: list[Wish] = []
         framed = stream.receive_data(event.data)
         self._visitors.heard(connection, now, whole=bool(framed), inside=stream.is_inside)
-        for each in framed:
+        for number, each in enumerate(framed, 1):
             if each.message is None or not each.message.is_request:
                 return [*wishes, *self._refuse(connection, 400, "Bad Request")]
             status, reason, kind, body, note = self._answer(each.message)
             wishes.append(Send(connection, _response(status, reason, kind, body)))
             if note:
                 wishes.append(Note(note))
-            if each.message.version == 0 or each.message.header("connection").lower() == "close":
+            is_last = each.message.version == 0 or each.message.header("connection").lower() == "close"
+            if is_last or number == AT_ONCE:
                 return [*wishes, *self._end(connection)]
         unfinished = stream.unfinished
         if stream.is_lost:
