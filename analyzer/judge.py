@@ -17,6 +17,7 @@ from analyzer.flows.matcher import match
 from analyzer.internal import CODE, NOT_JUDGED, add_internal, note_internal
 from analyzer.merged import merge_streams, merged_result, named
 from analyzer.model import Verdict
+from analyzer.no_flow import note_not_judged, why_no_flow
 from analyzer.one_finding import in_order, told_once
 from analyzer.profile import DEFAULT_PROFILE, Profile
 
@@ -71,6 +72,10 @@ class Judge:
                 _leave(session, left, "MSRP stream")
             else:
                 self._judge(session, Evidence(session, nodes, scope, self.profile))
+            if session.flow is None and self.flows:
+                evidence = Evidence(session, nodes, scope, self.profile)
+                session.flow_reason = why_no_flow(session, evidence)
+                note_not_judged(session, evidence)
         except Exception as error:
             note_internal(session, "judging", error)
 

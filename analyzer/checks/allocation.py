@@ -73,7 +73,7 @@ def path_passed_on(rule: Rule, evidence: Evidence, announced: Announced | None, 
     given = order.replied_local.path
     if announced.end.path == given:
         return Result(Status.OK, frames=announced.frames, begin=announced.time, end=announced.sent)
-    if lacking := evidence.unseen_change(order):
+    if lacking := evidence.altered(announced) or evidence.unseen_change(order):
         return not_observable(lacking)
     return rule.broken(
         f"The path in the MRFC's {what} is not the one that the MRFP gave: the UE will address another session.",
@@ -93,7 +93,7 @@ def same_transport(rule: Rule, evidence: Evidence, announced: Announced, what: s
                 continue
             seen = True
             if descriptor.proto.upper() != announced.end.protocol.upper():
-                if lacking := evidence.unseen_change(order):
+                if lacking := evidence.altered(announced) or evidence.unseen_change(order):
                     return not_observable(lacking)
                 return rule.broken(
                     f"The MRFC told the MRFP {descriptor.proto} where the {what} says {announced.end.protocol}.",

@@ -26,7 +26,7 @@ def judge(evidence: Evidence) -> Result:
     if remote.path == answer.end.path:
         time = configure.request.time if configure.request is not None else 0
         return Result(Status.OK, frames=configure.frames, begin=time, end=configure.asked)
-    if lacking := evidence.unseen_change(configure):
+    if lacking := evidence.altered(answer) or evidence.unseen_change(configure):
         return not_observable(lacking)
     return RULE.broken(
         "The MRFC did not give the answer's MSRP path to the MRFP: what the MRFP sends will carry a wrong To-Path.",

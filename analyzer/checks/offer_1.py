@@ -21,7 +21,7 @@ def judge(evidence: Evidence) -> Result:
         return not_observable(evidence.orders_incomplete or "no command gives the MRFP a Remote descriptor")
     if remote.path == offer.end.path:
         return OK
-    if lacking := evidence.unseen_change(configure):
+    if lacking := evidence.altered(offer) or evidence.unseen_change(configure):
         return not_observable(lacking)
     return RULE.broken(
         "The MRFC did not give the offer's MSRP path to the MRFP: what the MRFP sends will carry a wrong To-Path.",

@@ -20,6 +20,8 @@ def judge(evidence: Evidence) -> Result:
         return not_observable("no answer in the capture")
     if answer.end.cema:
         return OK
+    if altered := evidence.altered(answer):
+        return not_observable(altered)
     return RULE.broken(
         "The MRFC left a=msrp-cema out of its answer to an offer that has it.",
         (*offer.frames, *answer.frames),

@@ -29,7 +29,7 @@ def compare_with_path(rule: Rule, evidence: Evidence, announced: Announced, orde
         return not_applicable(f"the {what}'s a=path has no address and port")
     if not _is_address(place[0]):
         return not_observable(f"the {what}'s a=path names a host; its address is not in the capture")
-    found = _compare(rule, announced, order, what, place, f"the first entry of the {what}'s a=path")
+    found = _compare(rule, announced, order, place, f"the first entry of the {what}'s a=path")
     return _if_seen(found, evidence, announced, order)
 
 
@@ -40,7 +40,7 @@ def compare_with_lines(rule: Rule, evidence: Evidence, announced: Announced, ord
         return not_applicable(f"the {what} has no address or no port")
     if not _is_address(end.address):
         return not_observable(f"the {what}'s c= names a host; its address is not in the capture")
-    found = _compare(rule, announced, order, what, (end.address, end.port), f"c= and m= of the {what}")
+    found = _compare(rule, announced, order, (end.address, end.port), f"c= and m= of the {what}")
     return _if_seen(found, evidence, announced, order)
 
 
@@ -50,11 +50,11 @@ def _if_seen(result: Result, evidence: Evidence, announced: Announced, order: Or
         return result
     if evidence.keeps(order) and order.remote is not None and order.remote.path != announced.end.path:
         return not_applicable("the MRFP was told nothing of this exchange: row OFFER-1 or ANS-1")
-    lacking = evidence.unseen_change(order)
+    lacking = evidence.altered(announced) or evidence.unseen_change(order)
     return not_observable(lacking) if lacking else result
 
 
-def _compare(rule: Rule, announced: Announced, order: Order, what: str, place: tuple[str, int], source: str) -> Result:
+def _compare(rule: Rule, announced: Announced, order: Order, place: tuple[str, int], source: str) -> Result:
     remote = order.remote
     if remote is None or not remote.address or not _PORT.fullmatch(remote.port):
         return not_applicable("the Remote descriptor has no address and port")

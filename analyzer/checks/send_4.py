@@ -18,6 +18,8 @@ def judge(evidence: Evidence) -> Result:
         return Result(Status.OK, frames=offer.frames, begin=offer.time, end=offer.sent)
     if evidence.is_later and not evidence.cema_before:
         return not_applicable("CEMA was not agreed before: an offer without it is the way back (RFC 6714 section 4.2)")
+    if altered := evidence.altered(offer):
+        return not_observable(altered)
     return RULE.broken(
         "The MRFC's offer has no a=msrp-cema.",
         offer.frames,

@@ -118,6 +118,26 @@ def _nothing(exchange: Exchange) -> tuple[int, int]:
     return 0, 0
 
 
+def on_leg(exchanges: Sequence[Exchange], address: str) -> Sequence[Exchange]:
+    """Those of the dialogs that passed a node; all where none did.
+
+    A back-to-back user agent that keeps the Call-ID gives each of its legs tags of its own.
+    """
+    if len(exchanges) < 2 or not address:
+        return exchanges
+    legs = {each.tags for each in exchanges if _passes(each, address)}
+    return [each for each in exchanges if each.tags in legs] or exchanges
+
+
+def _passes(exchange: Exchange, address: str) -> bool:
+    """Was its answer, or without one its offer, captured on a hop of this node?"""
+    first, copies = exchange.answer, exchange.answer_copies
+    if first is None:
+        first, copies = exchange.offer, exchange.offer_copies
+    parts = (first, *copies) if first is not None else ()
+    return any(address in (part.message.flow.src_ip, part.message.flow.dst_ip) for part in parts)
+
+
 def _of_one_offer(exchanges: Sequence[Exchange]) -> list[Exchange]:
     """The first exchange with those of the other forks of its INVITE, in the order of their answers."""
     first = exchanges[0]

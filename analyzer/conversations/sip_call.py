@@ -216,8 +216,7 @@ class CallFacts:
     focus_is_caller: bool = False
     focus_address: str = ""
     "The IP address that sent it, on the hop beside the focus."
-    path: SipPath = field(default_factory=SipPath)
-    "The nodes that the INVITE passed; only of a call with a focus."
+    _path: SipPath | None = None
     caller_tags: set[str] = field(default_factory=set)
     "The From tags of the INVITEs that open the call: a back-to-back user agent on the way may give its own."
     _focus_nearness: int = 0
@@ -249,7 +248,6 @@ class CallFacts:
         self.exchanges = exchanges(self.messages)
         self._drop_superfluous()
         if self.focus_uri:
-            self.path = sip_path(self.messages)
             self.focus_address = self.path.end(caller=self.focus_is_caller) or self.focus_address
 
     def _drop_superfluous(self) -> None:
@@ -259,6 +257,13 @@ class CallFacts:
             self.callee.tag = next(
                 (each.to_tag for each in self.exchanges if each.confirmed and not each.superfluous), self.callee.tag
             )
+
+    @property
+    def path(self) -> SipPath:
+        """The nodes that the INVITE passed, as far as they were captured."""
+        if self._path is None:
+            self._path = sip_path(self.messages)
+        return self._path
 
     def sent_by_caller(self, sip: SipMessage) -> bool:
         """Does this message come from the caller's side of the call, on whichever leg?"""

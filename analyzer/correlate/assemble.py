@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from analyzer.conversations.connection import Connection, ConnectionPart
-from analyzer.conversations.dialogs import agreed
+from analyzer.conversations.dialogs import agreed, on_leg
 from analyzer.conversations.h248_terminations import Termination
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.offer_answer import Exchange
 from analyzer.conversations.sip_call import CallFacts, SipCall
 from analyzer.correlate.announcements import Announcer
 from analyzer.correlate.bare import call_session_id, connection_session_id, termination_session_id
+from analyzer.correlate.borders import border_contexts, context_of
 from analyzer.correlate.followed import followed
 from analyzer.correlate.links import link_connections, link_terminations
 from analyzer.correlate.outcome import outcome
@@ -56,8 +57,12 @@ def assemble_session(
         for life, link in link_terminations(correlator.termination_index, claims, call, ends, rivals):
             terminations.append(life)
             links.append(link)
+    borders = border_contexts(correlator, facts, terminations, ends)
+    correlator.note_borders(borders)
     taken = {id(life) for life in terminations}
     for life in list(terminations):
+        if context_of(life) not in borders and any(end.is_msrp for _, end in life.ends()):
+            continue  # of an MRFP: what else is in its context belongs to other participants
         # The other side of the gateway where it is no media end of IP: it can belong to no other session.
         for mate in correlator.mates(life):
             if id(mate) not in taken:
@@ -97,11 +102,14 @@ def assemble_session(
         terminations=terminations,
         connections=connections,
         links=links,
+        borders=borders,
     )
     if legs and terminations:
         mine = {(end.session_id, end.address, end.port) for end in ends}
         others = [end for end in rivals if (end.session_id, end.address, end.port) not in mine]
         session.border_contexts = correlator.joining_contexts(terminations, others)
+        for context in session.border_contexts:
+            borders.setdefault(context, "it joins two calls with one ICID or Session-ID")
     if legs and session.kind == "message":
         session.other_legs = correlator.leg_media(legs)
     if facts is not None:
@@ -109,7 +117,9 @@ def assemble_session(
             for asked, link in link_kms(correlator.kms, facts):
                 session.kms_exchanges.append(asked)
                 links.append(link)
-        exchange = agreed(facts.exchanges, lambda each: followed(each, terminations, connections))
+        exchange = agreed(
+            on_leg(facts.exchanges, facts.focus_address), lambda each: followed(each, terminations, connections)
+        )
         if exchange is not None:
             session.offered = exchange.offer.ends if exchange.offer is not None else []
             session.answered = exchange.answer.ends if exchange.answer is not None else []

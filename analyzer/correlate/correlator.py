@@ -78,6 +78,8 @@ class Correlator:
         self._connections: OrderedDict[int, Connection] = OrderedDict()
         self._context_mates: dict[tuple[str, int], dict[int, Termination]] = defaultdict(dict)
         "Terminations without a media end of IP, by their context."
+        self._in_context: dict[tuple[str, int], dict[int, Termination]] = defaultdict(dict)
+        "All terminations that are not handed out, by their context."
         self._quiet: deque[tuple[int, SipCall]] = deque()
         "Calls that are over or not yet answered, by the time of their last look."
         self._leaving: dict[str, SipCall] = {}
@@ -89,6 +91,8 @@ class Correlator:
         self._resting: OrderedDict[str, SipCall] = OrderedDict()
         self._border_contexts: OrderedDict[tuple[str, int], None] = OrderedDict()
         "Contexts that join two legs of one call: the second leg is handed out when the first is gone."
+        self.known_borders: OrderedDict[tuple[str, int], str] = OrderedDict()
+        "Contexts of border gateways on whichever evidence, and what showed it."
         self.open_ports: Counter[tuple[str, int]] = Counter()
         "Ends of the connections that are still open, by address and port."
 
@@ -194,10 +198,11 @@ class Correlator:
         for life in table.fresh:
             self._lives[id(life)] = life
             self._context_mates[(life.gateway, life.context_life)][id(life)] = life
+            self._in_context[(life.gateway, life.context_life)][id(life)] = life
         for life in table.changed:
             self.termination_index.add(life, *_termination_keys(life))
             self.claims.announcements.note(life)
-            self._forget_mate(life)
+            _forget(self._context_mates, life)
         table.fresh.clear()
         table.changed.clear()
         if table.crowded:
@@ -373,6 +378,7 @@ class Correlator:
         except Exception as error:
             for life in session.terminations:
                 self._lives.pop(id(life), None)
+                _forget(self._in_context, life)
             for part in session.connections:
                 self._connections.pop(id(part.connection), None)
             note_internal(session, "linking", error)
@@ -383,7 +389,8 @@ class Correlator:
             self.terminations.forget(life)
             self.termination_index.remove(life)
             self.claims.release(life)
-            self._forget_mate(life)
+            _forget(self._context_mates, life)
+            _forget(self._in_context, life)
         for part in session.connections:
             connection = part.connection
             connection.claimed |= part.session_indexes
@@ -395,13 +402,6 @@ class Correlator:
         self._connections.pop(id(connection), None)
         self.connection_index.remove(connection)
         self.claims.remove(connection)
-
-    def _forget_mate(self, life: Termination) -> None:
-        mates = self._context_mates.get((life.gateway, life.context_life))
-        if mates is not None:
-            mates.pop(id(life), None)
-            if not mates:
-                del self._context_mates[(life.gateway, life.context_life)]
 
     def ends_of(self, call_ids: Iterable[str]) -> list[MediaEnd]:
         """The media ends of some calls, as far as they are not handed out."""
@@ -440,6 +440,26 @@ class Correlator:
     def mates(self, life: Termination) -> list[Termination]:
         """The terminations of its context that are no media end of IP and that no session has taken yet."""
         return list(self._context_mates.get((life.gateway, life.context_life), {}).values())
+
+    def note_borders(self, found: Mapping[tuple[str, int], str]) -> None:
+        """Remember them for what else is in these contexts."""
+        self.known_borders.update(found)
+        while len(self.known_borders) > MAX_BORDER_CONTEXTS:
+            self.known_borders.popitem(last=False)
+
+    def in_context(self, life: Termination, limit: int) -> list[Termination]:
+        """Up to so many terminations of its context, itself included, that are not handed out."""
+        return list(islice(self._in_context.get((life.gateway, life.context_life), {}).values(), limit))
+
+
+def _forget(table: dict[tuple[str, int], dict[int, Termination]], life: Termination) -> None:
+    """Take a termination out of a table by context."""
+    context = (life.gateway, life.context_life)
+    inside = table.get(context)
+    if inside is not None:
+        inside.pop(id(life), None)
+        if not inside:
+            del table[context]
 
 
 def _serves(life: Termination, end: MediaEnd) -> bool:

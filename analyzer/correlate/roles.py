@@ -10,6 +10,9 @@ from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from analyzer.conversations.h248_termination import Termination
+from analyzer.conversations.sip_call import CallFacts
+from analyzer.correlate.borders import bare_address, context_of, is_beyond
 from analyzer.correlate.nodes import NodeTable, Role
 from analyzer.correlate.session import Session
 
@@ -21,31 +24,42 @@ def note_roles(nodes: NodeTable, session: Session) -> None:
     """Note what one session shows by itself."""
     facts = session.call.facts if session.call is not None else None
     focus = facts.focus_address if facts is not None else ""
-    if focus:
-        nodes.note(focus, Role.MRFC)
-    for life in session.terminations:
-        controller, gateway = bare_address(life.controller), bare_address(life.gateway)
-        locals_ = [end.address for end in life.local.values()]
+    borders = [life for life in session.terminations if context_of(life) in session.borders]
+    others = [life for life in session.terminations if context_of(life) not in session.borders]
+    at_border = {bare_address(life.controller) for life in borders}
+    for life in borders:
+        _note_pair(nodes, life, Role.IMS_ALG, Role.IMS_AGW, guess=True)
+    for life in others:
+        controller = bare_address(life.controller)
         if controller == focus or session.kind == "message":
             # Without a focus only the media speaks for a conference.
-            guess = controller != focus
-            nodes.note(controller, Role.MRFC, guess=guess)
-            for address in (gateway, *locals_):
-                nodes.note(address, Role.MRFP, guess=guess)
+            _note_pair(nodes, life, Role.MRFC, Role.MRFP, guess=controller != focus)
         else:
-            nodes.note(controller, Role.MGC)
-            for address in (gateway, *locals_):
-                nodes.note(address, Role.MG)
-    if facts is None or not focus:
-        return
+            _note_pair(nodes, life, Role.MGC, Role.MG, guess=False)
+    if facts is not None and focus:
+        # A border controller keeps the Contact of the focus: what looks like the focus there is not.
+        is_ours = focus not in at_border and not any(is_beyond(facts, life) for life in others)
+        if is_ours:
+            nodes.note(focus, Role.MRFC)
+        _note_parties(nodes, session, facts, is_ours=is_ours)
+
+
+def _note_pair(nodes: NodeTable, life: Termination, controller: Role, gateway: Role, *, guess: bool) -> None:
+    nodes.note(bare_address(life.controller), controller, guess=guess)
+    for address in (bare_address(life.gateway), *(end.address for end in life.local.values())):
+        nodes.note(address, gateway, guess=guess)
+
+
+def _note_parties(nodes: NodeTable, session: Session, facts: CallFacts, *, is_ours: bool) -> None:
+    """Caller and callee of a call with a focus, and the nodes on the way."""
     caller, callee = (each.address for each in session.participants)
     ours, theirs = (caller, callee) if facts.focus_is_caller else (callee, caller)
     media = {end.address for end in (*session.offered, *session.answered)}
-    if ours in media:
+    if ours in media and is_ours:
         nodes.note(ours, Role.MRFP)
     far = theirs if theirs in media else ""
     nodes.note(far, Role.UE)
-    seen = {"", focus}
+    seen = {"", facts.focus_address}
     for message in facts.messages:
         flow = message.flow
         for address in (flow.src_ip, flow.dst_ip):
@@ -90,8 +104,3 @@ class GatewayTable:
                     nodes.note(address, Role.IMS_AGW)
         while len(self._contexts) > MAX_CONTEXTS:
             self._contexts.popitem(last=False)
-
-
-def bare_address(endpoint: str) -> str:
-    """The address of `192.0.2.1:2944` or `[2001:db8::1]:2944`."""
-    return endpoint.rpartition(":")[0].strip("[]")

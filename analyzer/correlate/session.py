@@ -69,6 +69,8 @@ class Session:
     "How that was told, or why it was not."
     border_contexts: frozenset[tuple[str, int]] = frozenset()
     "Contexts of border gateways (IMS-AGW, TrGW), gateway and life: they join two legs of one call."
+    borders: dict[tuple[str, int], str] = field(default_factory=dict, repr=False)
+    "Contexts of border gateways on whichever evidence, each with what shows it (`analyzer.correlate.borders`)."
     unlocked: Unlocked | None = field(default=None, repr=False)
     "What the supplied keys made of its MIKEY-TICKET exchange: secrets; gone once the session is released."
     unlocked_streams: dict[int, Unlocked | None] = field(default_factory=dict, repr=False)
@@ -79,6 +81,8 @@ class Session:
     "What the other legs of the call announced, for judging; gone once the session is released."
     flow: str | None = None
     "The flow it should follow, once judged."
+    flow_reason: str = ""
+    "Why it follows none (`analyzer.no_flow`), once judged."
     steps: list[StepResult] = field(default_factory=list)
     results: dict[str, Result] = field(default_factory=dict)
     "What every rule says of it, by code."

@@ -6,20 +6,19 @@ proxies and border gateways on the way may have rewritten the others.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
 
 from analyzer.conversations.connection import Connection, ConnectionPart, Row
-from analyzer.conversations.dialogs import agreed
+from analyzer.conversations.dialogs import agreed, on_leg
 from analyzer.conversations.h248_termination import Termination
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.offer_answer import Described, Exchange
 from analyzer.conversations.sip_call import CallFacts
+from analyzer.correlate.borders import bare_address, is_beyond
 from analyzer.correlate.followed import followed
 from analyzer.correlate.missing import missing_h248, missing_sip, missing_tcp
 from analyzer.correlate.nodes import NodeTable, Role
-from analyzer.correlate.roles import bare_address
 from analyzer.correlate.session import Session
 from analyzer.evidence.announced import Announced, msrp_of
 from analyzer.evidence.clocks import Apart, clocks_apart
@@ -72,11 +71,7 @@ class Evidence:
         if self.facts is None:
             return None
         found = [each for each in self.facts.exchanges if _has_msrp(each.offer) or _has_msrp(each.answer)]
-        if len(found) > 1 and self.mrfc_address:
-            # A back-to-back user agent that keeps the Call-ID: each of its legs has tags of its own.
-            legs = {each.tags for each in found if _passes(each, self.mrfc_address)}
-            found = [each for each in found if each.tags in legs] or found
-        return agreed(at_set_up(found), self._followed)
+        return agreed(on_leg(at_set_up(found), self.mrfc_address), self._followed)
 
     def _followed(self, exchange: Exchange) -> tuple[int, int]:
         return followed(exchange, self.session.terminations, self.session.connections)
@@ -154,7 +149,7 @@ class Evidence:
     def side(self) -> Side:
         """What the MRFC does: told by who is the focus, else by whose SDP the MRFP was given."""
         facts, exchange = self.facts, self.exchange
-        if self.is_border:
+        if self._sees_border_alone:
             return Side.UNKNOWN
         offered_by_caller = _offered_by_caller(facts, exchange) if facts is not None and exchange is not None else None
         if facts is not None and facts.focus_uri and offered_by_caller is not None:
@@ -276,44 +271,63 @@ class Evidence:
 
     @lazy
     def is_border(self) -> bool:
-        """Only a border gateway (IMS-AGW, TrGW) serves this leg: both of its sides belong to the call."""
+        """Only border gateways (IMS-AGW, TrGW) serve this leg: each passes its media on to the other side."""
         lives = self.session.terminations
-        return bool(lives) and len(self._at_border) == len(lives)
+        return bool(lives) and all(self._at_border(life) for life in lives)
+
+    def _at_border(self, life: Termination) -> bool:
+        """Is this termination a border gateway's?"""
+        if (life.gateway, life.context_life) in self.session.borders:
+            return True
+        return self.nodes.role(bare_address(life.controller)) == Role.IMS_ALG
 
     @lazy
-    def _at_border(self) -> set[int]:
-        """The terminations, by identity, that are a border gateway's."""
-        lives = self.session.terminations
-        if not lives:
-            return set()
-        known = self.session.border_contexts
-        contexts = [(life.gateway, life.context_life) for life in lives]
-        ours = Counter(contexts)
-        found = set()
-        for life, context in zip(lives, contexts, strict=True):
-            # A context with both sides of the call in it needs no other leg to show what it is.
-            joins = context in known or ours[context] > 1
-            if joins or self.nodes.role(bare_address(life.controller)) == Role.IMS_ALG:
-                found.add(id(life))
-        return found
+    def _sees_border_alone(self) -> bool:
+        """Nothing of an MRFC is here: what stands for the focus in SIP controls the border gateway of this leg."""
+        if not self.is_border:
+            return False
+        focus = self.facts.focus_address if self.facts is not None else ""
+        return not focus or focus in {bare_address(life.controller) for life in self.session.terminations}
 
     @lazy
     def mrfp(self) -> Termination | None:
         """The MRFP's termination of this participant."""
-        if self.is_border:
-            return None
         wanted = {self._offer_id, self._answer_id} - {""}
+        focus = self.facts.focus_address if self.facts is not None else ""
         best: Termination | None = None
         best_score = -1
-        border = self._at_border
         for life in self.session.terminations:
             ends = life.ends()
-            if id(life) in border or not any(end.is_msrp or end.path for _, end in ends):
+            if not any(end.is_msrp or end.path for _, end in ends) or self._at_border(life):
                 continue
             score = len({(side, end.session_id) for side, end in ends if end.session_id in wanted}) * 2 + life.added
+            if focus:
+                score += 8 * (bare_address(life.controller) == focus)
             if score > best_score:
                 best, best_score = life, score
         return best
+
+    def altered(self, announced: Announced) -> str:
+        """Why this SDP may not be what the MRFC sent or got, or empty: a border gateway rewrites `c=`, `m=`, paths.
+
+        It is so where the copy on the MRFC's own hop is not in the capture.
+        """
+        flow = announced.message.flow
+        if self.mrfc_address and self.mrfc_address not in (flow.src_ip, flow.dst_ip):
+            return "the SDP on the MRFC's own hop is not in the capture; a border gateway may have rewritten it"
+        return self._behind_border
+
+    @lazy
+    def _behind_border(self) -> str:
+        """Why all of the SIP may be that of another leg, or empty."""
+        facts, life = self.facts, self.mrfp
+        if facts is None or life is None or self.nodes.gives(facts.focus_address) or not is_beyond(facts, life):
+            return ""
+        mgc = bare_address(life.controller)
+        return (
+            f"the MRFC's own SIP is not in the capture ({mgc} controls the MRFP and is in none of it); "
+            "a border gateway may have rewritten the SDP"
+        )
 
     @lazy
     def orders(self) -> list[Order]:
@@ -415,6 +429,8 @@ class Evidence:
         """Why an instruction to the MRFP may have escaped the capture, or empty when all about it is there."""
         life = self.mrfp
         if life is None:
+            if self.is_border:
+                return "no H.248 of an MRFP in the capture: what there is, is a border gateway's"
             return "no H.248 about this session in the capture"
         if not life.added:
             return "the Add of its termination was not captured"
@@ -434,6 +450,9 @@ class Evidence:
     def connection(self) -> Connection | None:
         """The connection of its MSRP: the first that carried it or was set up, else the last try."""
         parts = self.connection_parts
+        if len(parts) > 1 and self.session.borders:
+            # On the other side of a border gateway the same MSRP runs to other addresses.
+            parts = [part for part in parts if self._at_mrfp(part.connection)] or parts
         carried = [part for part in parts if part.session_indexes]
         made = [part for part in parts if part.connection.established is not None]
         found = next(iter(carried or made or parts[-1:]), None)
@@ -453,6 +472,10 @@ class Evidence:
             part.connection.started < min(begun) - EARLY_NS and (one_clock or 0 not in part.session_indexes)
             for part in parts
         )
+
+    def _at_mrfp(self, connection: Connection) -> bool:
+        flow = connection.client
+        return flow.src_ip in self.our_addresses or flow.dst_ip in self.our_addresses
 
     def opener(self, connection: Connection) -> str:
         """Who opened a connection: `MRFP`, `UE`, or empty where the capture does not show it."""
@@ -573,15 +596,6 @@ def _sender(message: Message) -> str:
     sip = message.decoded
     tag: str = sip.from_tag if sip.is_request else sip.to_tag
     return tag
-
-
-def _passes(exchange: Exchange, address: str) -> bool:
-    """Was it captured on a hop of this node?"""
-    first, copies = exchange.answer, exchange.answer_copies
-    if first is None:
-        first, copies = exchange.offer, exchange.offer_copies
-    parts = (first, *copies) if first is not None else ()
-    return any(address in (part.message.flow.src_ip, part.message.flow.dst_ip) for part in parts)
 
 
 def _offered_by_caller(facts: CallFacts, exchange: Exchange) -> bool | None:

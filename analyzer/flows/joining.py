@@ -100,8 +100,11 @@ def start_of_tcp(rule: Rule, evidence: Evidence) -> Result:
     answer = evidence.answer
     wanted = [each for each in evidence.orders if each.request is not None and start_wanted(each, evidence.profile)]
     request = wanted[0].request if wanted else None
+    altered = evidence.altered(answer) if answer is not None else ""
     if request is not None:
         if answer is not None and answer.end.setup == "passive":
+            if altered:
+                return not_observable(altered)
             return rule.broken(
                 "The MRFC told the MRFP to open the TCP connection, but answered a=setup:passive: both ends will try.",
                 (*wanted[0].frames, *answer.frames),
@@ -113,8 +116,8 @@ def start_of_tcp(rule: Rule, evidence: Evidence) -> Result:
         return not_observable("the answer, and so its a=setup, is not in the capture")
     if answer.end.setup != "active":
         return not_applicable("the answer is not a=setup:active, so the MRFP has nothing to start")
-    if evidence.orders_incomplete:
-        return not_observable(evidence.orders_incomplete)
+    if evidence.orders_incomplete or altered:
+        return not_observable(evidence.orders_incomplete or altered)
     return rule.broken(
         "The MRFC answered a=setup:active, but did not tell the MRFP to open the TCP connection.",
         (*order.frames, *answer.frames),
@@ -169,7 +172,10 @@ def answer_of_mrfc(rule: Rule, evidence: Evidence) -> Result:
         return not_observable("no answer in the capture")
     if not answer.end.port:
         return not_applicable("the answer rejects the MSRP stream")
+    altered = evidence.altered(answer)
     if answer.end.setup != "active":
+        if altered:
+            return not_observable(altered)
         told = f"a=setup:{answer.end.setup}" if answer.end.setup else "no a=setup"
         return rule.broken(
             f"The MRFC's answer has {told} where the flow has a=setup:active.",
@@ -184,6 +190,8 @@ def answer_of_mrfc(rule: Rule, evidence: Evidence) -> Result:
     if given is not None and given.address and answer.end.address:
         same_port = answer.end.port in (given.port, DISCARD)
         if answer.end.address != given.address or not same_port:
+            if altered:
+                return not_observable(altered)
             return rule.broken(
                 "The answer's address and port are not those that the MRFP gave.",
                 (*order.reply_frames, *answer.frames),

@@ -116,6 +116,10 @@ def step_lines(session: Session, paint: Paint, glyphs: Glyphs, width: int) -> It
     """The flow, a line a step: mark, id, frames, and what passes, or why it was not judged."""
     # What the user did not select is no news.
     steps = [step for step in session.steps if step.reason != NOT_SELECTED.reason]
+    if session.flow is None and session.flow_reason:
+        lines = folded(printable(f"none: {session.flow_reason}"), max(width - LABEL - 2, 40))
+        for number, line in enumerate(lines):
+            yield f"  {'flow' if not number else '':<9}  {line}"
     if session.flow is None or not steps:
         return
     yield f"  {'flow':<9}  {printable(session.flow)}"

@@ -104,6 +104,7 @@ def session_record(
         "id": session.id,
         "kind": session.kind,
         "flow": session.flow,
+        **({"flow_reason": session.flow_reason} if session.flow_reason else {}),
         "verdict": session.verdict.value,
         "state": session.state,
         "first": iso_time(session.first),
