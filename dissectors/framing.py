@@ -21,7 +21,8 @@ class Framed(Generic[T]):
     message: T | None
     "The decoded message, or None where `error` says why there is none."
     error: DecodeError | None = None
-    "Why the octets from `start` to `end` were given up; its offset counts from `start`."
+    """Why the octets from `start` to `end` were given up; beside a message, what is wrong with its framing. Its offset
+    counts from `start`."""
 
 
 class StreamDecoder(Protocol[T]):

@@ -54,4 +54,5 @@ RULE = Rule(
     confirm="Follow the TCP stream: no response start line has the transaction id of the request.",
     fix="Answer each SEND at once (Failure-Report: yes, the default); report later failures by REPORT.",
     example="MSRP a786hjs2 SEND ... and no line 'MSRP a786hjs2 200 OK' for 30 s",
+    yields_to=("MSRP-FRAMING",),
 )

@@ -109,6 +109,8 @@ class Connection:
     gaps: int = 0
     gap_places: list[GapPlace] = field(default_factory=list)
     "The first gaps, at most `GAP_PLACES`: where packets are missing from the capture."
+    undecoded: int = 0
+    "Stretches of it that are no message of its protocol."
     sessions: list[MsrpSession] = field(default_factory=list)
     claimed: set[int] = field(default_factory=set)
     "The MSRP sessions (indexes) that already have their owner; set by correlation."
@@ -223,6 +225,7 @@ class Connection:
             self.retransmissions,
             self.gaps,
             self.gap_places,
+            self.undecoded,
             [each.to_wire() for each in self.sessions],
             self.transcript.to_wire() if self.transcript is not None else None,
             marshal.dumps(self.rows),

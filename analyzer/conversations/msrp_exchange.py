@@ -199,6 +199,12 @@ class MsrpExchange:
 
     # ------------------------------------------------------------------ gaps, and the end
 
+    def broken(self, direction: int, why: str) -> None:
+        """The message added last was not framed as it must be: its receiver may not know where it ends."""
+        row = self._connection.rows[-1]
+        self._watch.observe("framing", row, {"what": row[4].partition(" ")[0], "why": why})
+        self.lose(direction)
+
     def lose(self, direction: int) -> None:
         """Octets of a direction are missing here, or were no MSRP that can be read."""
         self._watch.lose(direction)

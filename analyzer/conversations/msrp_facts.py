@@ -10,6 +10,7 @@ message that it is about, which is the first of its frames where there are sever
 
 | kind               | what was seen (clause of RFC 4975)                              | detail                        |
 |--------------------|-----------------------------------------------------------------|-------------------------------|
+| framing            | a message whose end-line is wrong or missing (7.1)              | what, why                     |
 | no-content-type    | SEND with a body and no Content-Type (7.1)                      | message_id, octets            |
 | bad-message-id     | Message-ID is missing or no ident (7.1, 9)                      | method, message_id            |
 | range-end          | a chunk's Byte-Range ends elsewhere than its body (7.1.1)       | message_id, start, announced, |

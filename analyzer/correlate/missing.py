@@ -61,6 +61,8 @@ def missing_tcp(connections: Iterable[ConnectionPart]) -> list[str]:
         connection = part.connection
         if connection.gaps:
             found.append("TCP octets not captured")
+        elif connection.undecoded:
+            found.append(f"{connection.protocol.upper()} not all readable")
         if connection.continues:
             found.append("TCP connection evicted and taken up again")
         elif connection.guessed:

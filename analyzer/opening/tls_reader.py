@@ -168,6 +168,7 @@ class TlsReader:
         for framed in found:
             message = framed.message
             if message is None:
+                self._connection.undecoded += framed.error is not None
                 self._lose(direction)
                 continue
             if self._exchange is None:
@@ -178,6 +179,8 @@ class TlsReader:
                         self._exchange.lose(way)
             time = plain.time_of(framed.start, framed.end)
             self._exchange.add(message, direction, time, plain.frames_of(framed.start, framed.end))
+            if framed.error is not None:
+                self._exchange.broken(direction, framed.error.why)
             self.messages += 1
 
     def _lose(self, direction: int) -> None:

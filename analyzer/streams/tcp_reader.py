@@ -238,6 +238,9 @@ class ConnectionReader:
                 self._undecoded(framed, frames, direction)
             elif exchange is not None:
                 exchange.add(message, direction, time, frames)
+                if framed.error is not None:
+                    exchange.broken(direction, framed.error.why)
+                    self._coverage.add_undecoded(Undecoded("msrp", frames[-1], framed.error.offset, framed.error.why))
             elif self.speaker is not None and (self._kms is None or self._kms.wants(message)):
                 flow = self.digest.server if direction else self.digest.client
                 self._emit(self.speaker.name, flow, time, frames, message)
@@ -249,6 +252,7 @@ class ConnectionReader:
         if self._exchange is not None:
             self._coverage.messages["msrp"] -= 1
             self._exchange.lose(direction)
+        self.digest.undecoded += framed.error is not None
         if framed.error is not None and not self.is_other_http:
             frame = frames[0] if frames else 0
             name = self.speaker.name if self.speaker is not None else "tcp"

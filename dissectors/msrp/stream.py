@@ -8,6 +8,11 @@ buffer. Whatever it leaves (another spelling, an unfinished message, no MSRP at 
     BODY      up to the end-line with the transaction id of the start line: a message
     HUNT      octets of no message, up to the next line that is a start line with To-Path under it
 
+Where the end-line is wrong or missing, HEAD and BODY would swallow all that follows. So a start line with To-Path under
+it ends them too: in a head always, behind a body where an end-line of whatever transaction stands before it, or where
+the body has all octets of its Byte-Range (a body that quotes MSRP is none of the two). Such a message comes with an
+error.
+
 Every step remembers how far it searched, so many small pieces cost about what one large one does. Memory: a head of up
 to `max_head` and a body of up to `max_body` octets; a longer body is counted as it passes. Empty lines between
 messages, which some senders use to keep a connection alive, are skipped.
@@ -17,14 +22,17 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
+from typing import NamedTuple
 
 from dissectors.errors import DecodeError
 from dissectors.framing import Framed
-from dissectors.msrp.codec import close_body, find_end_line, match_usual
+from dissectors.msrp.codec import FLAG_OCTETS, close_body, find_end_line, match_usual
 from dissectors.msrp.message import START_LINE, MsrpMessage, parse_head
 
 MAX_START_LINE = 1024
 """Octets a start line may have, CRLF included; the grammar allows 45 and a comment."""
+MAX_END_LINE = 96
+"""Octets from the CRLF before an end-line to the one behind it at most, whatever its transaction id."""
 
 _EMPTY_LINES = re.compile(rb"[\r\n]+")
 _NOT_MSRP = "no MSRP start line here; skipped to the next one"
@@ -35,6 +43,16 @@ class _State(IntEnum):
     HEAD = 1
     BODY = 2
     HUNT = 3
+
+
+class _WrongEnd(NamedTuple):
+    """Where a message ends without its end-line."""
+
+    stop: int
+    "Place of the CRLF behind its last octet; of the one before the start line, where that is not all there yet."
+    start: int
+    "Place of the next start line; -1 where that is not all there yet."
+    why: str
 
 
 class MsrpStream:
@@ -210,6 +228,13 @@ class MsrpStream:
         begin = at + self._searched
         found, flag, resume = find_end_line(buffer, self._marker, begin, stop)
         blank = buffer.find(b"\r\n\r\n", begin, stop if found < 0 else found + 2)
+        limit = min(each for each in (found, blank, stop) if each >= 0)
+        wrong = self._wrong_end(buffer, at, begin, limit)
+        if wrong is not None:
+            if wrong.start < 0:
+                self._searched = wrong.stop - at
+                return -1
+            return self._finish_wrong(buffer, at, wrong, base, out)
         if blank < 0 and found < 0:
             if stop - at < self.max_head:
                 self._searched = resume - at
@@ -228,10 +253,19 @@ class MsrpStream:
 
     def _step_body(self, buffer: bytes | bytearray, at: int, base: int, out: list[Framed[MsrpMessage]]) -> int:
         # `at` is the CRLF of the empty line: an end-line may follow it at once.
-        found, flag, resume = find_end_line(buffer, self._marker, at + self._searched, len(buffer))
+        begin = at + self._searched
+        found, flag, resume = find_end_line(buffer, self._marker, begin, len(buffer))
+        wrong = self._wrong_end(buffer, at, begin, found if found >= 0 else len(buffer))
+        if wrong is not None:
+            if wrong.start >= 0:
+                return self._finish_wrong(buffer, at, wrong, base, out)
+            found, resume = -1, min(wrong.stop, resume)
         if found < 0:
             self._searched = resume - at
             if self._passed or resume - at - 2 > self.max_body:
+                # A line that may turn out to be an end-line stays.
+                line = buffer.rfind(b"\r\n", max(at, resume - MAX_END_LINE), resume)
+                resume = line if line >= 0 else resume
                 self._passed += resume - at
                 self._searched = 0
                 return resume if resume > at else -1
@@ -248,6 +282,48 @@ class MsrpStream:
         out.append(Framed(self._start, base + end, self._message, self._error))
         self._reset()
         return end
+
+    def _wrong_end(self, buffer: bytes | bytearray, at: int, begin: int, limit: int) -> _WrongEnd | None:
+        """Where the next message begins before `limit` although this one has no end-line; None where none does."""
+        found = buffer.find(b"\r\nMSRP ", begin, limit)
+        while found >= 0:
+            line_end = self._certain_start(buffer, found + 2)
+            if line_end == 0:
+                return _WrongEnd(found, -1, "")
+            line = buffer.rfind(b"\r\n", max(at, found - MAX_END_LINE), found)
+            is_end_line = line >= 0 and buffer.startswith(b"-------", line + 2)
+            stop = line if is_end_line else found
+            if line_end > 0 and self._may_end(self._passed + stop - at - 2, is_end_line):
+                why = "its end-line is not that of its start line" if is_end_line else "it has no end-line"
+                return _WrongEnd(stop, found + 2, why)
+            found = buffer.find(b"\r\nMSRP ", found + 2, limit)
+        return None
+
+    def _may_end(self, size: int, is_end_line: bool) -> bool:
+        """Is a message over after so many octets of body, in front of a start line?"""
+        if self._state is _State.HEAD:
+            return True
+        byte_range = self._message.byte_range if self._message is not None else None
+        if byte_range is None or byte_range.end is None:
+            return is_end_line
+        return size >= byte_range.end - byte_range.start + 1
+
+    def _finish_wrong(
+        self, buffer: bytes | bytearray, at: int, wrong: _WrongEnd, base: int, out: list[Framed[MsrpMessage]]
+    ) -> int:
+        """End the message where the next one begins; its flag is that of the end-line it has, if that has one."""
+        if self._state is _State.HEAD:
+            try:
+                self._message = parse_head(bytes(buffer[at : wrong.stop + 2]))
+            except DecodeError as error:
+                self._error = error
+        elif self._message is not None:
+            size = self._passed + wrong.stop - at - 2
+            body = bytes(buffer[at + 2 : max(wrong.stop, at + 2)]) if size <= self.max_body else None
+            close_body(self._message, size, body)
+        self._error = self._error or DecodeError("MSRP message", base + wrong.stop - self._start, wrong.why)
+        last = bytes(buffer[wrong.start - 3 : wrong.start])
+        return self._finish(FLAG_OCTETS.get(last, "") if wrong.start > wrong.stop + 2 else "", wrong.start, base, out)
 
     def _step_hunt(self, buffer: bytes | bytearray, at: int, base: int, out: list[Framed[MsrpMessage]]) -> int:
         # `_searched` is 0 only after a gap: then the first octet counts as the start of a line.

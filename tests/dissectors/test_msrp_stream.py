@@ -248,5 +248,5 @@ def test_gaps_in_any_pieces(parts: list[tuple[bytes, int]], size: int) -> None:
     assert facts(one) == facts(other)
     stream = b"".join(data + b"\0" * lost for data, lost in parts)
     for item in one:
-        if item.message is not None:
+        if item.message is not None and item.error is None:
             assert encode_msrp(item.message) == stream[item.start : item.end]

@@ -41,6 +41,14 @@ def test_a_nickname_needs_no_message_id() -> None:
     assert Talk().say("NICKNAME", 'Use-Nickname: "x"\r\n').ok().over().kinds == []
 
 
+def test_framing() -> None:
+    talk = Talk().send()
+    talk.exchange.broken(0, "it has no end-line")
+    seen = talk.over().only("framing")
+    assert (seen.direction, seen.time, seen.frames) == (0, SECOND, (1,))
+    assert seen.detail == {"what": "SEND", "why": "it has no end-line"}
+
+
 # ---------------------------------------------------------------------- transactions
 
 
@@ -284,9 +292,9 @@ def test_every_kind_of_the_table_is_tested_and_no_other_is_made() -> None:
 
     here, code = Path(__file__), Path(msrp_facts.__file__)
     tests = here.read_text() + here.with_name("test_msrp_chunks.py").read_text()
-    made = code.with_name("msrp_watch.py").read_text() + code.with_name("msrp_chunks.py").read_text()
+    made = "".join(code.with_name(f"msrp_{each}.py").read_text() for each in ("watch", "chunks", "exchange"))
     in_code = set(re.findall(r"observe\(\s*\"([a-z0-9-]+)\"", made))
     table = [kind for kind in kinds_in_the_table() if kind != "kind"]
-    assert len(table) == 20
+    assert len(table) == 21
     assert set(table) == in_code
     assert all(f'"{kind}"' in tests for kind in table)
