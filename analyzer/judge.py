@@ -68,7 +68,7 @@ class Judge:
                 self._judge(each, Evidence(each, nodes, scope, self.profile))
             if streams:
                 several = len(streams) > 1
-                merge_streams(session, [(f"m= line {line}" if several else "", each) for line, each in streams])
+                merge_streams(session, [(name if several else "", each) for name, each in streams])
                 _leave(session, left, "MSRP stream")
             else:
                 self._judge(session, Evidence(session, nodes, scope, self.profile))

@@ -38,7 +38,7 @@ def merge_streams(session: Session, parts: Sequence[Part]) -> None:
     session.steps = _steps(parts)
     internal = session.findings
     session.findings = in_order(_findings([(name, each.findings) for name, each in parts]))
-    session.state = seen[0].state if all(each.state == seen[0].state for each in seen) else session.state
+    session.state = next((each.state for each in seen if each.state != session.state), session.state)
     session.verdict = max((session.verdict, *(each.verdict for each in seen)), key=_WORSE.index)
     for each in internal:
         if each not in session.findings:

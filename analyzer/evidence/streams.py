@@ -51,8 +51,8 @@ class _Line:
         return 2 * (end.session_id in self.session_ids) + (not self.places.isdisjoint(places_of(end)))
 
 
-def streams_of(session: Session) -> tuple[list[tuple[int, Session]], int]:
-    """The number of each `m=` line, from 1, with the session as it sees it, and how many more there are.
+def streams_of(session: Session) -> tuple[list[tuple[str, Session]], int]:
+    """What each stream is called, with the session as it sees it, and how many more there are.
 
     None where there is one stream at most.
     """
@@ -69,7 +69,8 @@ def streams_of(session: Session) -> tuple[list[tuple[int, Session]], int]:
         _pair_terminations(lines, session.terminations)
     _pair_connections(lines, session.connections)
     others = [life for life in session.terminations if not _msrp_streams(life)]
-    return [(line.index + 1, _seen_by(line, session, others, exchanges)) for line in lines], left
+    name = "m= line" if announced else "H.248 stream"
+    return [(f"{name} {line.index + 1}", _seen_by(line, session, others, exchanges)) for line in lines], left
 
 
 def _several(exchanges: Iterable[Exchange], lives: Iterable[Termination]) -> bool:
@@ -87,7 +88,8 @@ def _several(exchanges: Iterable[Exchange], lives: Iterable[Termination]) -> boo
 def _lines(exchanges: list[Exchange]) -> list[_Line]:
     """The MSRP lines that were accepted once; where none was, nobody has to be told apart."""
     found: dict[int, _Line] = {}
-    live = {index for each in exchanges for index in _live(each)}
+    accepted = [each for each in exchanges if each.confirmed and not each.superfluous]
+    live = {index for each in accepted or exchanges for index in _live(each)}
     for each in exchanges:
         for _, part in each.parts():
             for index, end in enumerate(part.ends):

@@ -134,9 +134,9 @@ class Opener:
         """The keys for each connection, by identity, of a session with several MSRP streams: each has its own."""
         streams, _ = streams_of(session) if session.kind == "message" else ([], 0)
         found = {}
-        for line, seen in streams:
+        for _, seen in streams:
             keys = self._keys(seen, nodes, scope)
-            session.unlocked_streams[line] = keys.unlocked()
+            session.unlocked_streams[seen.stream] = keys.unlocked()
             found.update({id(part.connection): keys for part in seen.connections})
         return found
 

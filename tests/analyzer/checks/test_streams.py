@@ -245,7 +245,29 @@ def test_streams_without_sip_are_those_of_h248(tmp_path: Path) -> None:
     assert session.results["MRFP-3"].status is Status.OK
     other = replaced("file-bind", "msrp://198.51.100.7:7396/file355e981f", "msrp://198.51.100.7:7396/FILE355E981F")
     session = built(other).without(("invite", "answer", "ack", "bye*")).judged(tmp_path).only
-    assert line(session, "MRFP-3") == (("MRFP-3", "m= line 2"),)
+    assert line(session, "MRFP-3") == (("MRFP-3", "H.248 stream 2"),)
+
+
+SHARED = """[nodes.ue]
+role = "UE"
+sip = "198.51.100.7:5060"
+chat = "198.51.100.7:7394"
+file = "198.51.100.7:7394"
+[nodes.mrfp]
+role = "MRFP"
+h248 = "192.0.2.20:2944"
+chat = "203.0.113.5:20930"
+file = "203.0.113.5:20930"
+[[change]]
+drop = ["connect-file", "close-file"]
+"""
+
+
+def test_two_streams_on_one_connection(tmp_path: Path) -> None:
+    """RFC 4975 section 5.4: to the same place one connection does; session-ids alone tell the streams apart."""
+    assert told(judged(tmp_path, SHARED)) == []
+    other = replaced("file-bind", "/file355e981f", "/FILE355E981F")
+    assert line(judged(tmp_path, SHARED + other), "MRFP-3") == (("MRFP-3", "m= line 2"),)
 
 
 # ---------------------------------------------------------------- streams that come and go with later offers
