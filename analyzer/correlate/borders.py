@@ -65,7 +65,7 @@ def _reason(
     if len(inside) > MAX_AT_BORDER:
         return ""
     if facts is not None:
-        reason = _on_the_way(facts, bare_address(mine[0].controller)) or _faces_both(facts, mine)
+        reason = _on_the_way(facts, bare_address(mine[0].controller)) or _faces_both(facts, inside)
         if reason:
             return reason
     return (
@@ -122,7 +122,8 @@ def _party(life: Termination, offerer: set[object], answerer: set[object]) -> st
     """`offerer`, `answerer`, or empty where the descriptors do not tell or contradict each other."""
     votes: Counter[str] = Counter()
     for side, end in life.ends():
-        for key in _keys(end):
+        # Thousands may share an address and port; a session-id is one participant's.
+        for key in (end.session_id,) if end.session_id else _keys(end):
             if (key in offerer) != (key in answerer):
                 votes["offerer" if (key in offerer) == (side == "remote") else "answerer"] += 1
     return next(iter(votes)) if len(votes) == 1 else ""
@@ -177,8 +178,12 @@ def _added_together(inside: Sequence[Termination], facts: CallFacts | None) -> s
     if len(inside) != 2:
         return ""
     remotes = [{end.address for end in life.remote.values()} for life in inside]
-    if remotes[0] & remotes[1] or (facts is not None and all(party for _, party in _faced(facts, inside))):
+    if remotes[0] & remotes[1]:
         return ""  # both face one participant, a stream each
+    if facts is not None:
+        one_party, other_party = (party for _, party in _faced(facts, inside))
+        if one_party and one_party == other_party:
+            return ""
     one, other = (
         {id(pair.transaction) for pair in life.pairs if pair.command.name == CommandName.ADD} for life in inside
     )

@@ -7,6 +7,7 @@ clause 5); with CEMA it leaves `a=path` alone (RFC 6714 section 5).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from analyzer.checks import CHECKS
 from analyzer.conversations.connection import Connection
@@ -15,12 +16,14 @@ from analyzer.correlate.session import Session
 from analyzer.flows import FLOWS
 from analyzer.judge import Judge
 from analyzer.model import Coverage, Message
+from analyzer.transport.flow import Flow
 from tests.analyzer.conversations.made import MRFC, MRFP, START, UE, Dialog, Gateway, S, flow, tcp
 
 ALG, AGW, ACCESS, CORE, MEDIA = "192.0.2.50", "192.0.2.60", "203.0.113.60", "192.0.2.61", "203.0.113.5"
 FOCUS = (("Contact", "<sip:chat-17@conf.example.net>;isfocus"),)
 UE_PATH, MRFP_PATH = f"msrp://{UE}:7394/ue1;tcp", f"msrp://{MEDIA}:28563/mrf1;tcp"
 JUDGE = Judge(FLOWS, CHECKS)
+Headers = tuple[tuple[str, str], ...]
 MS = 1_000_000
 
 
@@ -154,17 +157,26 @@ class Border:
         d.time = self.time
         if self.tags:
             d.from_tag, d.to_tag = f"f-{hop}", f"t-{hop}"
-        there = flow(UE, self.alg) if hop == "access" else flow(self.alg, self.mrfc)
+        there = self._way(hop)
         back = flow(there.dst_ip, there.src_ip)
         if isinstance(what, str):
             to_tag = "" if what == "INVITE" else d.to_tag
             number = 2 if what == "BYE" else 1
-            message = d.request(what, number, body, way=there, branch=f"z9hG4bK{hop}{what}", to_tag=to_tag)
+            extra = self.on_request if what == "INVITE" else ()
+            branch = f"z9hG4bK{hop}{what}"
+            message = d.request(what, number, body, way=there, branch=branch, to_tag=to_tag, headers=extra)
         elif what < 0:
             message = d.response(200, "BYE", 2, way=back, branch=f"z9hG4bK{hop}BYE")
         else:
-            message = d.response(200, sdp=body, way=back, branch=f"z9hG4bK{hop}INVITE", headers=FOCUS)
+            message = d.response(200, sdp=body, way=back, branch=f"z9hG4bK{hop}INVITE", headers=self.on_response)
         self.things.append(message)
+
+    on_request: ClassVar[Headers] = ()
+    on_response: ClassVar[Headers] = FOCUS
+
+    def _way(self, hop: str) -> Flow:
+        """From caller to callee on one hop."""
+        return flow(UE, self.alg) if hop == "access" else flow(self.alg, self.mrfc)
 
     # ------------------------------------------------------------------ judged
 
@@ -182,3 +194,51 @@ class Border:
         for session in sessions:
             JUDGE.judge(session, correlator.nodes, correlator.scope)
         return sessions, correlator
+
+
+@dataclass
+class DialOut(Border):
+    """The MRFC invites the UE through the same border."""
+
+    on_request: ClassVar[Headers] = FOCUS
+    on_response: ClassVar[Headers] = ()
+    answer: bytes = sdp(UE, 7394, UE_PATH, "active")
+    "What the UE answers."
+
+    def _way(self, hop: str) -> Flow:
+        return flow(self.alg, UE) if hop == "access" else flow(self.mrfc, self.alg)
+
+    def _call(self) -> None:
+        given = local(MEDIA, 28563, MRFP_PATH, "actpass")
+        asked = local("$", "$", "$", "actpass")
+        if self.mp:
+            add = f"C=${{A=ip/1/${{M{{ST=1{{L{asked}}}}}}}}}"
+            self._say(self.mp_way, add, f"C=17{{A=ip/1/33{{M{{ST=1{{L{given}}}}}}}}}")
+        self._sip("INVITE", "core", sdp(MEDIA, 28563, MRFP_PATH, "actpass"))
+        one = f"A=ip/2/${{M{{ST=1{{L{local('$', '$')},R{local(MEDIA, 28563, MRFP_PATH)}}}}}}}"
+        two = f"A=ip/1/${{M{{ST=1{{L{local('$', '$', MRFP_PATH)}}}}}}}"
+        got = f"A=ip/2/2{{M{{ST=1{{L{local(CORE, 40002)}}}}}}}"
+        other = f"A=ip/1/1{{M{{ST=1{{L{local(ACCESS, 40001, MRFP_PATH)}}}}}}}"
+        self._iq(f"C=${{{one},{two}}}", f"C=5{{{got},{other}}}")
+        self._sip("INVITE", "access", sdp(ACCESS, 40001, MRFP_PATH, "actpass"))
+        self._sip(200, "access", self.answer)
+        self._iq(f"C=5{{MF=ip/1/1{{M{{ST=1{{R{local(UE, 7394, UE_PATH)}}}}}}}}}", "C=5{MF=ip/1/1}")
+        at_core = self.answer.replace(f"c=IN IP4 {UE}".encode(), f"c=IN IP4 {CORE}".encode())
+        self._sip(200, "core", at_core.replace(b"message 7394", b"message 40002"))
+        for hop in ("core", "access"):
+            self._sip("ACK", hop)
+        if self.mp:
+            events = "E=9001{tcpbcc/BNCChange{ST=1,Type=failed}}"
+            modify = f"C=17{{MF=ip/1/33{{M{{ST=1{{L{given},R{self.remote}}}}},{events}}}}}"
+            self._say(self.mp_way, modify, "C=17{MF=ip/1/33}")
+        access = tcp(f"{UE}:7394", f"{ACCESS}:40001", ("ue1", "mrf1"), at=self._later(), frame=2101)
+        core = tcp(f"{CORE}:40002", f"{MEDIA}:28563", ("ue1", "mrf1"), at=self._later(), frame=2001)
+        self.things += [core, access]
+        self.time += 12 * S
+        for hop in ("core", "access"):
+            self._sip("BYE", hop)
+        for hop in ("access", "core"):
+            self._sip(-200, hop)
+        if self.mp:
+            self._say(self.mp_way, "C=17{S=ip/1/33}", "C=17{S=ip/1/33}")
+        self._iq("C=5{S=ip/1/1,S=ip/2/2}", "C=5{S=ip/1/1,S=ip/2/2}")

@@ -17,10 +17,12 @@ from tests.analyzer.checks.border_world import (
     ACCESS,
     AGW,
     ALG,
+    CORE,
     MEDIA,
     MRFP_PATH,
     UE_PATH,
     Border,
+    DialOut,
     local,
     sdp,
 )
@@ -165,3 +167,36 @@ def test_roles_given_by_the_user_decide() -> None:
     assert session.flow == DIAL_IN
     session = of_call(Border(hops=("core",), iq=False).judged({MRFC: "IBCF", MRFP: "TrGW"})[0])
     assert (session.flow, session.verdict) == (None, Verdict.INCOMPLETE)
+
+
+OUT = [each for each in BOTH if each.id not in ("the AGW knows nothing of MSRP", "each side of the AGW by itself")]
+
+
+@pytest.mark.parametrize("change", OUT)
+def test_a_border_on_the_way_of_a_dial_out(change: dict[str, Any]) -> None:
+    sessions, correlator = DialOut(**change).judged()
+    session = of_call(sessions)
+    assert (session.flow, session.verdict, codes(session)) == ("tcp-dial-out", Verdict.OK, [])
+    assert correlator.nodes.role(ALG) == ("P-CSCF/IMS-ALG" if change.get("iq", True) else "proxy")
+    assert correlator.nodes.role(MRFC) == "MRFC"
+
+
+@pytest.mark.parametrize("change", [each for each in OUT if each.id != "Iq alone"])
+def test_the_mrfc_that_configures_another_path_is_found_beside_iq(change: dict[str, Any]) -> None:
+    """ANS-1, TS 23.333 clause 6.2.10.3.1: the answer's path, which the IMS-ALG left alone."""
+    wrong = local(CORE, 40002, f"msrp://{UE}:7394/another;tcp", "active")
+    session = of_call(DialOut(**change, remote=wrong).judged()[0])
+    assert (session.flow, session.results["ANS-1"].status) == ("tcp-dial-out", Status.FAILED)
+
+
+def test_the_access_leg_of_a_dial_out_is_not_judged_as_the_mrfcs() -> None:
+    sessions, correlator = DialOut(hops=("access",), mp=False).judged()
+    session = of_call(sessions)
+    assert (session.flow, session.verdict, codes(session)) == (None, Verdict.INCOMPLETE, [])
+    assert (correlator.nodes.role(ALG), correlator.nodes.role(AGW)) == ("P-CSCF/IMS-ALG", "IMS-AGW")
+
+
+def test_a_dial_out_whose_own_hop_is_missing_is_judged_by_its_paths() -> None:
+    session = of_call(DialOut(hops=("access",), iq=False).judged()[0])
+    assert (session.flow, session.verdict, codes(session)) == ("tcp-dial-out", Verdict.OK, [])
+    assert [session.results[code].status for code in ("SEND-3", "ANS-1")] == [Status.OK, Status.OK]

@@ -291,3 +291,19 @@ def test_the_mrfp_behind_a_border_gateway_is_still_the_mrfp(paths: bool) -> None
     assert seen[0].mrfp is None
     assert seen[1].mrfp is not None
     assert (seen[1].mrfp.gateway, seen[1].mrfp.termination_id) == (f"{MRFP}:2944", "ip/1/33")
+
+
+def calls_of_one_icid(count: int) -> list[Session]:
+    things: list[Message | Connection] = []
+    for number in range(count):
+        d = Dialog(f"call{number}", UE, MRFC, at=START + number * S, frame=1 + 10 * number)
+        d.icid = "icid-4711"
+        things += setup(d, b"", b"")
+    return run(things)[0]
+
+
+@pytest.mark.parametrize(("count", "others"), [(2, 1), (8, 7), (9, 0), (20, 0)])
+def test_an_identity_that_more_calls_share_than_a_call_has_legs_is_none(count: int, others: int) -> None:
+    """Some equipment writes a constant into P-Charging-Vector; eight legs are a call through six networks."""
+    for session in calls_of_one_icid(count):
+        assert [link.reason for link in session.links] == ["same ICID (RFC 7315)"] * others
