@@ -11,11 +11,12 @@ LOWEST := .venv-lowest
 demo: $(READY)
 	@sh .ci/demo.sh $(BIN)
 
+# All tests but the long ones, or those of TESTS.
 test: $(READY_DEV)
 	@sh .ci/debian-packages.sh
-	@$(BIN)/pytest -n 2 --dist loadfile -m "not soak"
+	@$(BIN)/pytest -n 2 --dist loadfile -m "not soak" $(TESTS)
 
-# The tests, or those of TESTS, with the lowest versions that pyproject.toml allows.
+# With the lowest versions that pyproject.toml allows.
 test-lowest: $(LOWEST)/.ready
 	@sh .ci/debian-packages.sh
 	@$(LOWEST)/bin/pytest -n 2 --dist loadfile -m "not soak" $(TESTS)

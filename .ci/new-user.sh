@@ -1,5 +1,6 @@
 #!/bin/sh
-# new-user.sh: the README's two commands. `make demo` may print its own words and nothing else.
+# new-user.sh [TESTS]: the README's two commands, the second with these tests or all. `make demo` may print its own
+# words and nothing else.
 set -eu
 words=$(mktemp)
 trap 'rm -f "$words"' EXIT
@@ -16,4 +17,4 @@ if [ "$(id -u)" = 0 ] && unshare --net true 2>/dev/null; then
     touch pyproject.toml
     unshare --net make --no-print-directory demo >/dev/null
 fi
-make --no-print-directory test
+make --no-print-directory test TESTS="$*"
