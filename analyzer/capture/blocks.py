@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,14 +31,22 @@ class PacketBlock:
     "LINKTYPE_ value (tcpdump.org/linktypes) of each packet."
     interface: NDArray[np.int32]
     "pcapng: interface number inside its section; 0 for pcap."
+    skew: int = field(default=0, init=False)
+    "ns by which rows may stand before earlier ones, since clocks of several capture points were corrected."
 
     def __len__(self) -> int:
         return len(self.frame)
 
+    def take(self, rows: NDArray[np.int64]) -> PacketBlock:
+        """The rows of an index array, over the same octets."""
+        return PacketBlock(self.data, *(getattr(self, name)[rows] for name in COLUMNS))
+
     def cut(self, first: int, last: int) -> PacketBlock:
         """Rows `first` up to, not including, `last`, over the same octets."""
         rows = slice(first, last)
-        return PacketBlock(self.data, *(getattr(self, name)[rows] for name in COLUMNS))
+        part = PacketBlock(self.data, *(getattr(self, name)[rows] for name in COLUMNS))
+        part.skew = self.skew
+        return part
 
 
 COLUMNS = ("frame", "time", "offset", "caplen", "wirelen", "linktype", "interface")

@@ -8,29 +8,35 @@ held, one block of each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.capture.blocks import COLUMNS, NO_TIME, PacketBlock
-from analyzer.capture.clock_steps import ClockSteps
 
 BEFORE_ALL = -(1 << 63)
 """Key of the packets without time at the head of the first file; one more for each further file, in the order named."""
+
+Correct = Callable[[PacketBlock], None]
+"""Puts the times of a block right."""
+
+
+def _as_recorded(block: PacketBlock) -> None:
+    """The times stay."""
 
 
 class HeldFile:
     """One file in the merge: the rows of its current block that are not yet handed on."""
 
     def __init__(
-        self, index: int, blocks: Iterator[PacketBlock], first_time: int | None, clock: ClockSteps | None = None
+        self, index: int, blocks: Iterator[PacketBlock], first_time: int | None, correct: Correct | None = None
     ) -> None:
         """`index` is its place among the files, `first_time` that of the first packet, where known without reading.
 
-        Files are merged by their times as recorded, as mergecap does; `clock` corrects what they hand on.
+        Files are merged by their times as recorded, as mergecap does; `correct` gives the times of what they hand on.
         """
-        self._clock = clock if clock is not None else ClockSteps()
+        self._correct = correct if correct is not None else _as_recorded
         self._blocks = blocks
         self._block: PacketBlock | None = None
         self._keys: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
@@ -61,7 +67,7 @@ class HeldFile:
         # How far the count of frames goes on at each packet: more than one after records that are no packets.
         self._steps = np.diff(block.frame, prepend=self._last_frame)
         self._last_frame = int(block.frame[-1])
-        block.time = self._clock.corrected(block)
+        self._correct(block)
         self._block, self._row = block, 0
         self.least = int(self._keys[-1])
 
@@ -124,4 +130,6 @@ def _merge(taken: list[tuple[PacketBlock, NDArray[np.int64], NDArray[np.int64]]]
     columns = {name: np.concatenate([getattr(block, name) for block, _, _ in taken])[order] for name in COLUMNS}
     columns["offset"] = np.concatenate(offsets)[order]
     columns["frame"] = frames + np.cumsum(np.concatenate([steps for _, _, steps in taken])[order])
-    return PacketBlock(b"".join(pieces), **columns)
+    merged = PacketBlock(b"".join(pieces), **columns)
+    merged.skew = max(block.skew for block, _, _ in taken)
+    return merged

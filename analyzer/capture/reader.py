@@ -12,12 +12,16 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from types import TracebackType
 from typing import BinaryIO
 
+import numpy as np
+
 from analyzer.capture import pcap, pcapng
 from analyzer.capture.blocks import NO_TIME, PacketBlock
+from analyzer.capture.clock_offsets import Offset, Sample, offsets
 from analyzer.capture.clock_steps import ClockSteps
 from analyzer.capture.compressed import FileSource, PipeSource, Source, compression_of
 from analyzer.capture.end_of_input import EndablePipe, EndOfInput
@@ -31,6 +35,9 @@ PROBE_OCTETS = 1 << 16
 """Octets looked at when captures are opened, to know what they are and when they begin."""
 MERGED_BLOCK_OCTETS = 1 << 18
 """The least block when many files overlap in time and share the memory of one block."""
+
+COMPARED = 8
+"""Files whose clocks are compared at most: more are the parts of one long capture."""
 
 Progress = Callable[[int, int], None]
 """Told the octets read so far and in all (0 where that is unknown), over all captures."""
@@ -59,8 +66,19 @@ class CaptureFile:
     "Interfaces that the file describes, at least one."
     clock: ClockSteps = field(default_factory=ClockSteps, repr=False)
     "How its clock was set while it was written."
+    offsets: dict[int, Offset] = field(default_factory=dict, repr=False)
+    "By interface: how far its clock is from that of another capture point."
     secrets: list[tuple[int, bytes]] = field(default_factory=list, repr=False)
     "Decryption Secrets Blocks: type and octets. Keys: never print them."
+
+    def correct(self, block: PacketBlock) -> None:
+        """Put the times of `block` right, as far as is known how wrong the clocks are."""
+        block.time = self.clock.corrected(block)
+        if self.offsets and self.clock.follows:
+            shift = np.zeros(len(block), np.int64)
+            for interface, offset in self.offsets.items():
+                shift[(block.interface == interface) & (block.time != NO_TIME)] = offset.shift
+            block.time = block.time + shift
 
     def account(self, block: PacketBlock) -> None:
         """Count the packets of `block`."""
@@ -115,6 +133,7 @@ class CaptureReader:
             raise
         self.captures: list[CaptureFile] = [each.capture for each in self._inputs]
         "One per path, in the order given; complete once `blocks` is exhausted."
+        self._skew = 0
         sizes = [each.capture.size for each in self._inputs]
         self._total = sum(sizes) if all(each.regular for each in self._inputs) else 0
 
@@ -131,20 +150,43 @@ class CaptureReader:
     def blocks(self) -> Iterator[PacketBlock]:
         """All packets: of one file in its order, of several merged by time as mergecap does. Iterate once."""
         try:
+            self._compare_clocks()
             if len(self._inputs) == 1:
                 only = self._inputs[0]
                 for block in self._read(only, self._block_octets):
-                    block.time = only.capture.clock.corrected(block)
+                    self._correct(only.capture, block)
                     yield block
                 return
             size = min(self._block_octets, max(self._block_octets // max(len(self._inputs), 1), MERGED_BLOCK_OCTETS))
             held = [
-                HeldFile(at, self._read(each, size), each.first_time, each.capture.clock)
+                HeldFile(at, self._read(each, size), each.first_time, partial(self._correct, each.capture))
                 for at, each in enumerate(self._inputs)
             ]
             yield from merge_blocks(held)
         finally:
             self.close()
+
+    def _correct(self, capture: CaptureFile, block: PacketBlock) -> None:
+        capture.correct(block)
+        block.skew = self._skew
+
+    def _compare_clocks(self) -> None:
+        """Look for packets that two capture points have; what is no regular file can be read only once."""
+        several = {number: each for number, each in enumerate(self._inputs) if each.regular and each.first_time}
+        points = sum(each.capture.interfaces for each in several.values())
+        if points < 2 or len(several) > COMPARED:
+            return
+        since = max(each.first_time or 0 for each in several.values())
+        samples = []
+        for number, each in several.items():
+            sample = Sample(number)
+            again = _Input(each.capture.path, None, None)
+            sample.read(again.blocks(self._block_octets), since)
+            again.close()
+            samples.append(sample)
+        for (number, interface), offset in offsets(samples).items():
+            several[number].capture.offsets[interface] = offset
+            self._skew = max(self._skew, abs(offset.shift))
 
     def close(self) -> None:
         """Close what is open; `blocks` does so itself at its end."""
@@ -337,6 +379,8 @@ class _Input:
                 raise CaptureError(path, why, convert_hint(first))
         except pcap.UnsupportedVersionError as error:
             raise CaptureError(path, str(error), AGAIN_HINT) from error
+        if self.capture.format.startswith("pcapng"):
+            self.capture.interfaces = max(1, decoder.interfaces)
         if len(block) and block.time[0] != NO_TIME:
             self.first_time = int(block.time[0])
 

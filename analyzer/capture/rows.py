@@ -144,6 +144,11 @@ class Columns:
     def tail(self, first: int) -> Columns:
         return Columns(self.data, self.table[:, first:], self.addresses[first:])
 
+    def marks(self) -> list[int]:
+        """The hashes that two copies of a packet share."""
+        found: list[int] = self.table[Field.MARK].tolist()
+        return found
+
     def octets(self) -> int:
         """Payload octets of all rows."""
         return int((self.table[Field.END] - self.table[Field.START]).sum())
@@ -196,12 +201,14 @@ class Columns:
 class HoldBack:
     """The rows of the last 10 ms, kept until the next block shows that nothing earlier is left."""
 
-    __slots__ = ("held", "now")
+    __slots__ = ("held", "now", "skew")
 
     def __init__(self) -> None:
         self.held = Columns.empty()
         self.now = -1
         "The latest time of any packet so far."
+        self.skew = 0
+        "ns by which earlier rows may come still later, where clocks were corrected."
 
     def merge(self, new: Columns) -> Columns:
         """What was held and what is new, in time order."""
@@ -211,7 +218,7 @@ class HoldBack:
 
     def release(self, merged: Columns) -> Columns:
         """Those of `merged` that may go; the rest is held."""
-        ready = int(np.searchsorted(merged.table[Field.TIME], self.now - HOLD_BACK, side="right"))
+        ready = int(np.searchsorted(merged.table[Field.TIME], self.now - HOLD_BACK - self.skew, side="right"))
         rest = merged.tail(ready)
         if len(rest) > HOLD_ROWS or rest.octets() > HOLD_OCTETS:
             ready, rest = len(merged), merged.tail(len(merged))

@@ -101,6 +101,7 @@ class Selector:
             return self._due(Columns.empty())
         time = self._times(block.time)
         self._hold.now = max(self._hold.now, int(time.max()))
+        self._hold.skew = max(self._hold.skew, block.skew)
         columns: list[Columns] = []
         segments: list[Segments] = []
         buffers: list[bytes] = []
