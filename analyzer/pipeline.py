@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from analyzer.capture.clock_notes import clock_notes
 from analyzer.capture.embedded import EmbeddedSecrets
+from analyzer.capture.pcapng import LOST_SECRETS
 from analyzer.capture.reader import CaptureReader, open_captures
 from analyzer.conversations.tls_transcript import HANDSHAKE_OCTETS, KEPT_OCTETS
 from analyzer.correlate.awaited import Awaited
@@ -161,6 +162,9 @@ class Analysis:
         self.coverage.packets = packets
         self.coverage.notes.update(self.absent)
         self.coverage.notes.update(self._network_notes())
+        for capture in self.reader.captures:
+            for name in LOST_SECRETS & capture.skipped.keys():
+                self.coverage.notes[f"pcapng {name}"] += capture.skipped[name]
         self.coverage.notes.update(clock_notes(self.reader.captures))
         for correlator in self._correlators.values():
             self.coverage.notes.update(correlator.scope.clock_notes())

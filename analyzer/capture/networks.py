@@ -37,6 +37,10 @@ DIRECTIONS = 1 << 17
 """Directions remembered with the first tag that they had, at most."""
 WATCHED = 1024
 """Flows with several tags in one direction that are watched at a time, at most."""
+TAGS = 16
+"""Tags of one direction of a flow that are compared, at most."""
+PAIRS = 1 << 16
+"""Pairs of tags remembered as one network, at most."""
 SYN, RST = 2, 4
 
 Seen = tuple[int, int, int, int, int, int, int, int]
@@ -106,9 +110,12 @@ class Networks:
     def settle(self, table: Ints) -> None:
         """Put the numbers of networks where the tags stand in a table of rows, and into the keys of their flows."""
         tags = table[Field.NETWORK]
+        ranked = np.array(sorted(self._of), np.int64)
         network = np.zeros(len(tags), np.int64)
-        for tag, of_tag in self._of.items():
-            network[tags == tag] = of_tag
+        if len(ranked):
+            at = np.minimum(np.searchsorted(ranked, tags), len(ranked) - 1)
+            numbers = np.array([self._of[tag] for tag in ranked.tolist()], np.int64)
+            network = np.where(ranked[at] == tags, numbers[at], 0)
         table[Field.NETWORK] = network
         rows = network > 0
         if rows.any():
@@ -192,9 +199,12 @@ class Networks:
     def _follow(self, ways: tuple[_Way, _Way], packet: Seen) -> None:
         time, direction, tag, mark, seq, end, ack, flags = packet
         way = ways[direction]
+        if tag not in way.sequence and len(way.sequence) >= TAGS:
+            return
         before = way.recent.get(mark)
         if before is not None and time - before[0] <= COPY_WINDOW and before[1] != tag:
-            self._same.add(frozenset((before[1], tag)))
+            if len(self._same) < PAIRS:
+                self._same.add(frozenset((before[1], tag)))
             return
         if len(way.recent) >= WATCHED:
             way.recent.clear()

@@ -58,6 +58,9 @@ MAXIMUM_BLOCK = (128 << 20) + 131072
 """Wireshark's bound on a block: a larger claim is damage."""
 MAXIMUM_INTERFACES = 1 << 16
 """More in one section is taken for damage: the obsolete Packet Block counts interfaces in 16 bits."""
+WRONG_LENGTH, OVER_LIMIT = "secrets of a wrong length", "secrets over the limit"
+LOST_SECRETS = {WRONG_LENGTH, OVER_LIMIT}
+"""Why a Decryption Secrets Block was not read, as the account calls it."""
 MAXIMUM_SECRETS = 64 << 20
 """Octets of embedded secrets kept of one file; more is counted in the account."""
 MAXIMUM_KINDS = 256
@@ -285,9 +288,9 @@ class PcapngDecoder:
         """Decryption Secrets Block (draft section 4.7): type, length, octets."""
         kind, length = struct.unpack_from(self._order + "II", body)
         if length > len(body) - 8:
-            self._count("secrets of a wrong length")
+            self._count(WRONG_LENGTH)
         elif self._secret_octets + length > MAXIMUM_SECRETS:
-            self._count("secrets over the limit")
+            self._count(OVER_LIMIT)
         else:
             if kind != TLS_KEY_LOG:
                 self._count(f"secrets of {SECRETS_OF.get(kind, 'another kind')}")

@@ -230,6 +230,7 @@ class Lane:
         for name, count in (
             ("tcp connections evicted, idle", self._tcp.evicted_idle),
             ("tcp connections evicted, table full", self._tcp.evicted_full),
+            ("tcp SYN recorded after its connection had ended", self._tcp.late_syns),
         ):
             if count:
                 notes[name] += count

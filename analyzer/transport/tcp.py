@@ -77,6 +77,7 @@ class TcpTable:
     """The connections now open, found by the key of either direction."""
 
     __slots__ = (
+        "_begun",
         "_closing",
         "_connections",
         "_evicted",
@@ -89,6 +90,7 @@ class TcpTable:
         "evicted_full",
         "evicted_idle",
         "idle_limit",
+        "late_syns",
         "limit",
         "open_idle",
         "opened",
@@ -116,6 +118,8 @@ class TcpTable:
         "Open connections that left for being idle."
         self.evicted_full = 0
         "Connections that left because of `limit`."
+        self.late_syns = 0
+        "SYNs of connections that had left already."
         self.strays = 0
         "Packets without payload (ACK, FIN, RST) of no known connection."
         self._streams: dict[FlowKey, TcpStream] = {}
@@ -123,6 +127,7 @@ class TcpTable:
         self._opening: dict[TcpConnection, None] = {}  # SYN not yet answered, longest waiting first
         self._closing: dict[TcpConnection, None] = {}  # ended, longest ended first
         self._holes: dict[TcpConnection, None] = {}
+        self._begun: dict[FlowKey, int] = {}  # number of a SYN that was not seen, of connections that left
         self._evicted: dict[FlowKey, None] = {}  # from the initiator, longest evicted first
         self.due = -_NEVER
         "From this capture time on `receive_time` is to be called before a packet is left to `receive_run`."
@@ -253,6 +258,10 @@ class TcpTable:
                 self._remove(connection, events)
                 stream = None
         if stream is None:
+            if flags & SYN and self._begun.get((addresses, ports)) == seq:
+                del self._begun[addresses, ports]
+                self.late_syns += 1
+                return events
             if not has_payload and (not flags & SYN or flags & (RST | FIN)):
                 self.strays += 1
                 return events
@@ -313,7 +322,15 @@ class TcpTable:
         for stream in connection.streams:
             self._streams.pop(stream.flow.key, None)
             stream.quick = False
+            if not stream.syn_frames and stream.first_seq >= 0:
+                self._expect_syn(stream)
         events += connection.end()
+
+    def _expect_syn(self, stream: TcpStream) -> None:
+        """A SYN with this number, should it come after all, begins no other connection."""
+        if len(self._begun) >= EVICTED_LIMIT:
+            del self._begun[next(iter(self._begun))]
+        self._begun[stream.flow.key] = stream.first_seq - 1 & SEQUENCE_MASK
 
     def _make_room(self, events: list[TcpEvent]) -> None:
         count = max(1, self.limit // 16)

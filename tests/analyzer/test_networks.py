@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from analyzer.capture.networks import Networks
 from analyzer.cli.main import run
 from tests.support.capture_variants import Packets, read_packets, write_pcap
 
@@ -168,6 +170,22 @@ def test_before_and_behind_a_router_is_one_network(lost: int, alone: tuple[str, 
     report = analyzed(write_pcap(tmp_path / "routed.pcap", both))
     assert outline(report) == [alone]
     assert not [note for note in report["coverage"]["notes"] if "network" in note]
+
+
+def test_any_number_of_tags_costs_no_more_than_their_packets() -> None:
+    """One flow with a tag of its own for each packet: no table grows with them."""
+    found = Networks()
+    count = 5000
+    for block in range(4):
+        ends = np.full(count, 7, np.uint64), np.full(count, 9, np.uint64)
+        tags = (np.arange(count) + 1 + block * count) | 2 << 32
+        numbers = np.arange(count) << 27 & 0xFFFFFFFF
+        found.see(6, *ends, tags, (np.arange(count), np.arange(count), numbers, numbers, numbers, numbers * 0 + 2))
+        found.decide()
+    assert len(found.found) <= 16
+    (ways,) = found._watched.values()
+    assert [len(way.sequence) for way in ways] == [16, 0] or [len(way.sequence) for way in ways] == [0, 16]
+    assert max(len(way.turns) for way in ways) <= 16 * 16
 
 
 @pytest.mark.parametrize("moves", [1, 2])

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from analyzer.capture import pcapng as pcapng_reader
 from analyzer.capture.reader import open_captures
 from analyzer.cli.main import run
 
@@ -126,7 +127,19 @@ def test_damaged_blocks_are_counted(key_log: bytes, tmp_path: Path) -> None:
     report = analyzed(path)
     assert msrp(report) == MSRP_MESSAGES
     assert report["captures"][0]["skipped"]["secrets of a wrong length"] == 1
+    assert report["coverage"]["notes"]["pcapng secrets of a wrong length"] == 1
     assert report["coverage"]["notes"]["lines of Decryption Secrets Blocks that no key log has"] == 2
+
+
+def test_huge_secrets_are_bounded(key_log: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is over the limit is counted and said; the secrets before it open the session."""
+    monkeypatch.setattr(pcapng_reader, "MAXIMUM_SECRETS", len(key_log) + 1000)
+    path, out = tmp_path / "inside.pcapng", tmp_path / "report.json"
+    path.write_bytes(pcapng("<", secrets("<", TLS, key_log) + secrets("<", TLS, b"#" * 5000)))
+    run(["analyze", "-q", "-f", "json", "--jobs", "1", "-o", str(out), str(path)])
+    report = json.loads(out.read_bytes())
+    assert msrp(report) == MSRP_MESSAGES
+    assert report["coverage"]["notes"]["pcapng secrets over the limit"] == 1
 
 
 def test_a_key_log_of_the_user_goes_first(key_log: bytes, tmp_path: Path) -> None:

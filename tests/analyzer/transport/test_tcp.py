@@ -533,6 +533,20 @@ def test_syn_and_syn_ack_recorded_after_everything_else(isn: int, spoken: bytes)
     assert [event.late for event in connection.lifecycle if event.step is not TcpStep.END] == [True, True, True]
 
 
+@pytest.mark.parametrize(("isn", "begun"), [(99, 1), (98, 2)])
+def test_syn_recorded_when_its_connection_has_left(isn: int, begun: int) -> None:
+    """It is no SYN that nobody answered; with another number it is one."""
+    wire = Wire(closed_idle=10 * SECOND)
+    wire.client(PSH | ACK, 100, 500, b"hello")
+    wire.server(FIN | ACK, 500, 105)
+    wire.client(FIN | ACK, 105, 501)
+    wire.server(ACK, 501, 106)
+    wire.send((1, CLIENT[1]), ACK, 1, at=60 * SECOND)
+    assert len(wire.table) == 0
+    wire.client(SYN, isn, at=61 * SECOND)
+    assert (wire.table.opened, wire.table.late_syns) == (begun, 2 - begun)
+
+
 @pytest.mark.parametrize("isn", [98, 100, 7_000_000])
 def test_syn_with_another_number_begins_another_connection(isn: int) -> None:
     """The neighbour: ports used again."""
