@@ -7,6 +7,7 @@ from analyzer.conversations.media import MediaEnd, plain_address
 from analyzer.evidence import Announced, Descriptor, Evidence
 from analyzer.findings import OK, Result, Status, not_applicable, not_observable
 from analyzer.identities import path_text
+from analyzer.model import Confidence
 
 
 def asked_to_allocate(rule: Rule, evidence: Evidence) -> Result:
@@ -80,6 +81,7 @@ def path_passed_on(rule: Rule, evidence: Evidence, announced: Announced | None, 
         (*order.reply_frames, *announced.frames),
         expected=f"a=path:{path_text(given)}",
         actual=f"a=path:{path_text(announced.end.path)}" if announced.end.path else "no a=path",
+        confidence=Confidence.LIKELY if announced.end.path and evidence.keeps(order) else Confidence.CERTAIN,
     )
 
 

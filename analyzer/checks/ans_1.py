@@ -33,6 +33,7 @@ def judge(evidence: Evidence) -> Result:
         (*answer.frames, *configure.frames),
         expected=f"Remote a=path:{path_text(answer.end.path)}",
         actual=f"Remote a=path:{path_text(remote.path)}" if remote.path else "Remote without a=path",
+        confidence=Confidence.LIKELY if evidence.keeps(configure) else Confidence.CERTAIN,
     )
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from analyzer.checks.msrp_observed import NO_MSRP, word
 from analyzer.checks.rule import Rule
+from analyzer.correlate.missing import missing_sip
 from analyzer.evidence import Evidence, MsrpView
-from analyzer.findings import OK, Finding, Result, Severity, Status
+from analyzer.findings import OK, Finding, Result, Severity, Status, not_observable
 from analyzer.model import Confidence
 
 
@@ -17,7 +18,16 @@ def judge(evidence: Evidence) -> Result:
     if not evidence.msrp:
         return NO_MSRP
     findings = [each for view in evidence.msrp for way in (0, 1) if (each := _wrong(evidence, view, way)) is not None]
-    return Result(Status.FAILED, findings=tuple(findings)) if findings else OK
+    if not findings:
+        return OK
+    # An offer that escaped the capture may have given what was not announced.
+    lost = missing_sip(evidence.facts) if evidence.facts is not None else []
+    certain = [each for each in findings if each.confidence is Confidence.CERTAIN]
+    if lost and len(certain) < len(findings):
+        findings = certain
+    if not findings:
+        return not_observable(f"SIP of this session is not in the capture: {lost[0]}")
+    return Result(Status.FAILED, findings=tuple(findings))
 
 
 def _wrong(evidence: Evidence, view: MsrpView, direction: int) -> Finding | None:
@@ -35,7 +45,8 @@ def _wrong(evidence: Evidence, view: MsrpView, direction: int) -> Finding | None
     if not announced or receiver in announced:
         return None
     # A later offer that escaped the capture may have given it.
-    sure = Confidence.LIKELY if evidence.orders_incomplete else Confidence.CERTAIN
+    lost = evidence.orders_incomplete or (evidence.facts is not None and missing_sip(evidence.facts))
+    sure = Confidence.LIKELY if lost else Confidence.CERTAIN
     return _tell(view, direction, (sent[0][1],), f"session-id {' or '.join(sorted(announced))}", sure)
 
 

@@ -6,6 +6,7 @@ from analyzer.checks.rule import Rule
 from analyzer.evidence import Evidence, Side
 from analyzer.findings import OK, Result, Severity, not_applicable, not_observable
 from analyzer.identities import path_text
+from analyzer.model import Confidence
 
 
 def judge(evidence: Evidence) -> Result:
@@ -28,6 +29,7 @@ def judge(evidence: Evidence) -> Result:
         (*offer.frames, *configure.frames),
         expected=f"Remote a=path:{path_text(offer.end.path)}",
         actual=f"Remote a=path:{path_text(remote.path)}" if remote.path else "Remote without a=path",
+        confidence=Confidence.LIKELY if evidence.keeps(configure) else Confidence.CERTAIN,
     )
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import dropwhile
 from typing import Protocol, TypeVar
 
 from analyzer.conversations.h248_termination import Termination
@@ -29,7 +28,9 @@ def narrowed(life: Termination, stream_id: int) -> Termination:
     """The termination with this stream alone; itself where it has no other."""
     if {*life.local, *life.remote} <= {stream_id} and all(number == stream_id for _, _, number in life.earlier_ends):
         return life
-    pairs = [_pair(each, stream_id) for each in dropwhile(lambda each: not _names(each, stream_id), life.pairs)]
+    # Commands before the first that names the stream are about others: it was added later.
+    begin = min((each.transaction.first for each in life.pairs if _names(each, stream_id)), default=0)
+    pairs = [_pair(each, stream_id) for each in life.pairs if each.transaction.first >= begin]
     return replace(
         life,
         local=_one(life.local, stream_id),
@@ -41,7 +42,6 @@ def narrowed(life: Termination, stream_id: int) -> Termination:
 
 
 def _names(pair: CommandPair, stream_id: int) -> bool:
-    """Commands before the first that names the stream are about others: it was added later."""
     medias = [each.media for each in (pair.request, pair.reply) if each is not None]
     return any(media is not None and stream_id in media.streams for media in medias)
 

@@ -14,7 +14,7 @@ from judged import judge_packets
 
 from analyzer.correlate.session import Session
 from analyzer.findings import Status
-from analyzer.model import Verdict
+from analyzer.model import Confidence, Verdict
 
 UE_PATH = "msrp://198.51.100.7:7400/jshMOVED2s93i9ek2;tcp"
 MRFP_PATH = "msrp://203.0.113.5:28563/s1f00dQ9x4mB7tLz;tcp"
@@ -415,3 +415,35 @@ def test_only_so_many_offers_are_judged(tmp_path: Path) -> None:
         Verdict.INCOMPLETE,
         [],
     )
+
+
+# ---------------------------------------------------------------- how sure
+
+
+@pytest.mark.parametrize(
+    ("changes", "sure"),
+    [
+        ((MOVED,), Confidence.LIKELY),
+        ((MOVED, WRONG_REMOTE), Confidence.CERTAIN),
+        ((NO_PATH, CONFIGURE), Confidence.CERTAIN),
+        ((OTHER_ANSWER, CONFIGURE), Confidence.LIKELY),
+        ((RESERVED, from_mrfc(OFFERED, ANSWER_MOVED)), Confidence.LIKELY),
+    ],
+)
+def test_that_a_command_is_missing_is_likely_at_most(
+    changes: tuple[str, ...], sure: Confidence, tmp_path: Path
+) -> None:
+    """Both halves of a transaction may have escaped the capture; what a message itself says is certain."""
+    (finding,) = judged(tmp_path, *changes).findings
+    assert finding.confidence is sure
+
+
+def test_a_session_id_of_an_offer_that_escaped(tmp_path: Path) -> None:
+    """MSRP-SESSION-ID: the UE's first offer, or its second, and the command that passed it on are lost."""
+    steps = MOVED, CONFIGURE, RECONNECT, SEND_MOVED
+    whole = built(*steps)
+    for lost in (("invite", "modify-4713"), ("add-reply", "offer-2")):
+        kept = [packet for packet, step in zip(whole.packets, whole.steps, strict=True) if step not in lost]
+        session = judge_packets(kept, tmp_path).sessions[0]
+        assert [each.code for each in session.findings] == []
+        assert session.results["MSRP-SESSION-ID"].status is Status.NOT_OBSERVABLE

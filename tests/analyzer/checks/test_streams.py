@@ -390,6 +390,13 @@ def test_a_stream_that_a_later_offer_adds(tmp_path: Path) -> None:
         assert session.results[code].status is Status.OK, code
 
 
+def test_an_added_stream_where_requests_are_lost(tmp_path: Path) -> None:
+    """The reply to the Add is no reply about the stream that was added later."""
+    whole = built(CHAT_ALONE + BOTH + added_stream() + file_media())
+    session = whole.without(("add", "subtract")).judged(tmp_path).only
+    assert told(session) == []
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
