@@ -201,10 +201,14 @@ def _chained(correlator: Correlator, inside: Sequence[Termination], ends: Sequen
     if len(about) < 2:
         # A gateway that knows nothing of MSRP is told no session-ids, an MRFP always.
         about = [life for life, own in known if not own]
-    for life in about if len(about) > 1 else ():
+    for life in inside if len(inside) > 1 else ():
         for end in life.remote.values():
             for other in correlator.termination_index.by_port(end.address, end.port) if end.port else ():
-                if other.gateway != life.gateway and _is_local(other, end):
+                if other.gateway == life.gateway or not _is_local(other, end):
+                    continue
+                # Of two gateways that exchange media the one with nothing behind it is not at the border.
+                is_end = correlator.begun_in(life) == 2 and correlator.begun_in(other) == 1
+                if is_end or (life in about and len(about) > 1):
                     return f"{life.termination_id} sends on to {other.termination_id} at {other.gateway}"
     return ""
 

@@ -80,6 +80,8 @@ class Correlator:
         "Terminations without a media end of IP, by their context."
         self._in_context: dict[tuple[str, int], dict[int, Termination]] = defaultdict(dict)
         "All terminations that are not handed out, by their context."
+        self._begun_in: Counter[tuple[str, int]] = Counter()
+        "How many terminations each of these contexts had so far, those handed out included."
         self._quiet: deque[tuple[int, SipCall]] = deque()
         "Calls that are over or not yet answered, by the time of their last look."
         self._leaving: dict[str, SipCall] = {}
@@ -199,6 +201,7 @@ class Correlator:
             self._lives[id(life)] = life
             self._context_mates[(life.gateway, life.context_life)][id(life)] = life
             self._in_context[(life.gateway, life.context_life)][id(life)] = life
+            self._begun_in[(life.gateway, life.context_life)] += 1
         for life in table.changed:
             self.termination_index.add(life, *_termination_keys(life))
             self.claims.announcements.note(life)
@@ -378,7 +381,7 @@ class Correlator:
         except Exception as error:
             for life in session.terminations:
                 self._lives.pop(id(life), None)
-                _forget(self._in_context, life)
+                self._leave_context(life)
             for part in session.connections:
                 self._connections.pop(id(part.connection), None)
             note_internal(session, "linking", error)
@@ -390,7 +393,7 @@ class Correlator:
             self.termination_index.remove(life)
             self.claims.release(life)
             _forget(self._context_mates, life)
-            _forget(self._in_context, life)
+            self._leave_context(life)
         for part in session.connections:
             connection = part.connection
             connection.claimed |= part.session_indexes
@@ -446,6 +449,16 @@ class Correlator:
         self.known_borders.update(found)
         while len(self.known_borders) > MAX_BORDER_CONTEXTS:
             self.known_borders.popitem(last=False)
+
+    def _leave_context(self, life: Termination) -> None:
+        _forget(self._in_context, life)
+        context = (life.gateway, life.context_life)
+        if context not in self._in_context:
+            self._begun_in.pop(context, None)
+
+    def begun_in(self, life: Termination) -> int:
+        """How many terminations its context had so far."""
+        return self._begun_in[(life.gateway, life.context_life)]
 
     def in_context(self, life: Termination, limit: int) -> list[Termination]:
         """Up to so many terminations of its context, itself included, that are not handed out."""

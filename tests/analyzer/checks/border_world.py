@@ -56,6 +56,8 @@ class Border:
     "The IMS-ALG gives each leg tags of its own."
     paths: bool = True
     "The AGW is told MSRP paths."
+    aware: bool = False
+    "The AGW is an MSRP back-to-back agent: it has a path of its own on each side, and no CEMA (RFC 6714 section 5)."
     at_once: bool = True
     "One transaction adds both sides of the gateway."
     answer: bytes = sdp(MEDIA, 28563, MRFP_PATH, "active")
@@ -70,6 +72,10 @@ class Border:
     "Where the MRFC's H.248 comes from."
 
     def __post_init__(self) -> None:
+        self.core_path = f"msrp://{CORE}:40002/agwC;tcp" if self.aware else UE_PATH
+        self.access_path = f"msrp://{ACCESS}:40001/agwA;tcp" if self.aware else MRFP_PATH
+        if self.aware and self.remote == local(CORE, 40002, UE_PATH, "passive"):
+            self.remote = local(CORE, 40002, self.core_path, "passive")
         self.time = START
         self.things: list[Message | Connection] = []
         self.dialog = Dialog("one-call", UE, self.mrfc)
@@ -80,15 +86,17 @@ class Border:
     # ------------------------------------------------------------------ what passes
 
     def _call(self) -> None:
-        self._sip("INVITE", "access", sdp(UE, 7394, UE_PATH, "actpass"))
+        self._sip("INVITE", "access", sdp(UE, 7394, UE_PATH, "actpass", cema=not self.aware))
         self._reserve_border()
-        self._sip("INVITE", "core", sdp(self.core, self.core_port, UE_PATH, "actpass"))
+        self._sip("INVITE", "core", sdp(self.core, self.core_port, self.core_path, "actpass", cema=not self.aware))
         self._reserve_mrfp()
         self._sip(200, "core", self.answer)
         remote = self._plain(local(MEDIA, 28563, MRFP_PATH))
         self._iq(f"C=5{{MF=ip/2/2{{M{{ST=1{{R{remote}}}}}}}}}", "C=5{MF=ip/2/2}")
         at_access = self.answer.replace(MEDIA.encode(), ACCESS.encode()).replace(b"message 28563", b"message 40001")
         at_access = at_access.replace(f"//{ACCESS}:28563".encode(), f"//{MEDIA}:28563".encode())
+        if self.aware:
+            at_access = at_access.replace(MRFP_PATH.encode(), self.access_path.encode())
         self._sip(200, "access", at_access)
         for hop in ("access", "core"):
             self._sip("ACK", hop)
@@ -108,9 +116,9 @@ class Border:
 
     def _reserve_border(self) -> None:
         one = f"A=ip/1/${{M{{ST=1{{L{self._plain(local('$', '$'))},R{self._plain(local(UE, 7394, UE_PATH))}}}}}}}"
-        two = f"A=ip/2/${{M{{ST=1{{L{self._plain(local('$', '$', UE_PATH))}}}}}}}"
-        got = f"A=ip/1/1{{M{{ST=1{{L{self._plain(local(ACCESS, 40001))}}}}}}}"
-        other = f"A=ip/2/2{{M{{ST=1{{L{self._plain(local(CORE, 40002, UE_PATH))}}}}}}}"
+        two = f"A=ip/2/${{M{{ST=1{{L{self._plain(local('$', '$', self.core_path))}}}}}}}"
+        got = f"A=ip/1/1{{M{{ST=1{{L{self._plain(local(ACCESS, 40001, self.access_path if self.aware else ''))}}}}}}}"
+        other = f"A=ip/2/2{{M{{ST=1{{L{self._plain(local(CORE, 40002, self.core_path))}}}}}}}"
         if self.at_once:
             self._iq(f"C=${{{one},{two}}}", f"C=5{{{got},{other}}}")
         else:
@@ -126,8 +134,16 @@ class Border:
             self._say(self.mp_way, add, f"C=17{{A=ip/1/33{{M{{ST=1{{L{given}}}}}}}}}")
 
     def _media(self) -> None:
-        core = tcp(f"{MEDIA}:28563", f"{self.core}:{self.core_port}", ("mrf1", "ue1"), at=self._later(), frame=2001)
-        access = tcp(f"{ACCESS}:40001", f"{UE}:7394", ("mrf1", "ue1"), at=self._later(), frame=2101)
+        core = tcp(
+            f"{MEDIA}:28563",
+            f"{self.core}:{self.core_port}",
+            ("mrf1", "agwC" if self.aware else "ue1"),
+            at=self._later(),
+            frame=2001,
+        )
+        access = tcp(
+            f"{ACCESS}:40001", f"{UE}:7394", ("agwA" if self.aware else "mrf1", "ue1"), at=self._later(), frame=2101
+        )
         self.things += [core, access]
         self.time += 12 * S
 

@@ -307,3 +307,23 @@ def test_an_identity_that_more_calls_share_than_a_call_has_legs_is_none(count: i
     """Some equipment writes a constant into P-Charging-Vector; eight legs are a call through six networks."""
     for session in calls_of_one_icid(count):
         assert [link.reason for link in session.links] == ["same ICID (RFC 7315)"] * others
+
+
+@pytest.mark.parametrize("paths", [True, False], ids=["aware", "agnostic"])
+def test_two_participants_one_of_them_behind_a_border_are_both_of_the_mrfp(paths: bool) -> None:
+    """Two gateways that exchange media, two terminations in each context: only one of them is at the border."""
+    things = through_the_border(focus=True, paths=paths)
+    direct = Dialog("direct", UE_B, MRFC, at=START + S // 2, frame=301)
+    offer, answer = msrp_sdp(UE_B, 8145, "ue2"), msrp_sdp(MRFP, 28563, "mrf2")
+    mrf = Gateway(frame=1301, at=START + 2 * S)
+    things += setup(direct, offer, answer, FOCUS)
+    things += [
+        mrf.down(f"T=9{{C=17{{A=ip/1/${{{media(b'', offer)}}}}}}}"),
+        mrf.up(f"P=9{{C=17{{A=ip/1/34{{{media(answer)}}}}}}}"),
+    ]
+    sessions, _, correlator = run(things)
+    by_call = {session.call.call_id: session for session in sessions if session.call is not None}
+    for name, side in (("access", Side.UNKNOWN), ("core", Side.ANSWERS), ("direct", Side.ANSWERS)):
+        seen = Evidence(by_call[name], correlator.nodes, correlator.scope, DEFAULT_PROFILE)
+        assert (name, seen.side) == (name, side)
+        assert {gateway for gateway, _ in by_call[name].borders} <= {f"{AGW}:2944"}
