@@ -214,14 +214,13 @@ class LaterOffer(FirstOffer):
     @lazy
     def configure(self) -> Order | None:
         """The command that gave the MRFP the UE's end, else that which did so before this offer."""
-        found = [each for each in self.orders if each.remote is not None and not each.remote.is_empty]
-        if self.side is Side.OFFERS and self.answer is not None:
-            found = [each for each in found if _time(each) >= self.answer.time - EARLY_NS]
+        since = self.answer.time - EARLY_NS if self.side is Side.OFFERS and self.answer is not None else 0
+        found = [each for each in self.orders if _has_remote(each) and _time(each) >= since]
         path = self.theirs.end.path if self.theirs is not None else ()
         for each in found:
             if each.remote is not None and each.remote.path == path:
                 return each
-        earlier = (each for each in self._before if each.remote is not None and not each.remote.is_empty)
+        earlier = (each for each in [*self.orders[::-1], *self._before] if _has_remote(each) and each not in found)
         return next(iter(found), None) or next(earlier, None)
 
     @lazy
@@ -245,8 +244,12 @@ class LaterOffer(FirstOffer):
         return offer is not None and answer is not None and offer.end.cema and answer.end.cema
 
     def keeps(self, order: Order) -> bool:
-        """No command for this exchange says otherwise, so this one from before stays in force."""
-        return not any(each is order for each in self.orders)
+        """No command for this exchange says otherwise, so this one from before stays in force.
+
+        What the MRFC told of the UE's end before it offered is of the answer before.
+        """
+        of_before = self.side is Side.OFFERS and _has_remote(order) and _time(order) < self._begin
+        return of_before or not any(each is order for each in self.orders)
 
     def unseen_change(self, order: Order) -> str:
         """Why a command that changed what `order` says may have escaped the capture."""
@@ -321,6 +324,10 @@ def _with(whole: Evidence, exchange: Exchange) -> Session:
 def _time(order: Order) -> int:
     message = order.request or order.reply
     return message.time if message is not None else 0
+
+
+def _has_remote(order: Order) -> bool:
+    return order.remote is not None and not order.remote.is_empty
 
 
 def _gives_path(order: Order) -> bool:

@@ -447,3 +447,107 @@ def test_a_session_id_of_an_offer_that_escaped(tmp_path: Path) -> None:
         session = judge_packets(kept, tmp_path).sessions[0]
         assert [each.code for each in session.findings] == []
         assert session.results["MSRP-SESSION-ID"].status is Status.NOT_OBSERVABLE
+
+
+# ---------------------------------------------------------------- sessions that the MRFC began, INVITEs without SDP
+
+OUT_UE = "msrp://198.51.100.9:8145/kjhd37s2s20w2a;tcp"
+OUT_UE_MOVED = "msrp://198.51.100.9:8200/moved;tcp"
+OUT_MRFP = "msrp://203.0.113.5:28571/t2c81hVw5n0pYq6K;tcp"
+OUT_FROM_MRFC = "From: <<<conference>>>;tag=<<from_tag>>\nTo: <<<bob>>>;tag=<<to_tag>>\nCall-ID: <<call_id>>\n"
+OUT_FROM_UE = "From: <<<bob>>>;tag=<<to_tag>>\nTo: <<<conference>>>;tag=<<from_tag>>\nCall-ID: <<call_id>>\n"
+FOCUS = "Contact: <<<conference>>>;isfocus\n"
+SDP_HEAD = "Content-Type: application/sdp\nContent-Length: <<size>>\n"
+
+
+def again_out(way: tuple[str, str], dialog: str, offer: str, answer: str) -> str:
+    """A re-INVITE in the sample `tcp-dial-out`."""
+    one, other = way
+    via = f"Via: SIP/2.0/UDP <<{one}.sip>>;branch=z9hG4bKout5\n"
+    head = f"{via}{dialog}CSeq: 5 INVITE\n{FOCUS if one == 'mrfc' else ''}"
+    back = f"{via}{dialog}CSeq: 5 INVITE\n{FOCUS if other == 'mrfc' else ''}"
+    ack = f"ACK sip:x@<<{other}.sip>> SIP/2.0\n{via}{dialog}CSeq: 5 ACK\nContent-Length: 0\n"
+    return (
+        added(
+            "offer-2",
+            15.0,
+            f"{one} -> {other}",
+            "sip",
+            f"INVITE sip:x@<<{other}.sip>> SIP/2.0\n{head}{SDP_HEAD}",
+            content=offer,
+        )
+        + added("answer-2", 15.02, f"{other} -> {one}", "sip", f"SIP/2.0 200 OK\n{back}{SDP_HEAD}", content=answer)
+        + added("ack-2", 15.03, f"{one} -> {other}", "sip", ack)
+    )
+
+
+def dial_out(tmp_path: Path, *changes: str) -> Session:
+    return judge_packets(twin("tcp-dial-out", "".join(changes)).all(), tmp_path).only
+
+
+UE_MOVES = again_out(
+    ("ue_b", "mrfc"),
+    OUT_FROM_UE,
+    sdp("198.51.100.9", 8200, OUT_UE_MOVED, "actpass", "a=msrp-cema"),
+    sdp("203.0.113.5", 28571, OUT_MRFP, "passive", "a=msrp-cema"),
+)
+UE_GIVEN = modify(remote=h248_sdp("198.51.100.9", "8200", OUT_UE_MOVED, "active"), at=15.005)
+MRFC_PLAIN = again_out(
+    ("mrfc", "ue_b"),
+    OUT_FROM_MRFC,
+    sdp("203.0.113.5", 28571, OUT_MRFP, "actpass"),
+    sdp("198.51.100.9", 8145, OUT_UE, "active"),
+)
+
+
+def test_an_offer_of_the_ue_in_a_session_of_the_mrfc(tmp_path: Path) -> None:
+    session = dial_out(tmp_path, UE_MOVES, UE_GIVEN)
+    assert (session.flow, told(session)) == ("tcp-dial-out", [])
+    assert session.results["OFFER-1"].status is session.results["OFFER-5"].status is Status.OK
+    assert told(dial_out(tmp_path, UE_MOVES)) == [("OFFER-1", "second offer")]
+
+
+def test_the_way_back_from_cema(tmp_path: Path) -> None:
+    """RFC 6714 section 4.2: an offer without CEMA is right where the UE did not answer with it, and else SEND-4."""
+    no_cema = '[[change]]\nstep = "answer"\nreplace = "a=msrp-cema\\n"\nwith = ""\n'
+    session = dial_out(tmp_path, no_cema, MRFC_PLAIN)
+    assert told(session) == []
+    # The Modify of the first answer stays in force.
+    assert session.results["ANS-1"].status is session.results["ANS-2"].status is Status.OK
+    assert told(dial_out(tmp_path, MRFC_PLAIN)) == [("SEND-4", "second offer")]
+
+
+def offerless(offer: str, answer: str) -> str:
+    """A re-INVITE without SDP: the 200 offers, the ACK answers (RFC 3261 section 14.1)."""
+    via = "Via: SIP/2.0/UDP <<ue_a.sip>>;branch=z9hG4bKre2\n"
+    return (
+        added(
+            "asked",
+            32.0,
+            "ue_a -> mrfc",
+            "sip",
+            f"INVITE <<conference>> SIP/2.0\n{via}{DIALOG}CSeq: 2 INVITE\nContent-Length: 0\n",
+        )
+        + added(
+            "offer-2",
+            32.02,
+            "mrfc -> ue_a",
+            "sip",
+            f"SIP/2.0 200 OK\n{via}{DIALOG}CSeq: 2 INVITE\n{FOCUS}{SDP_HEAD}",
+            content=offer,
+        )
+        + added(
+            "answer-2",
+            32.03,
+            "ue_a -> mrfc",
+            "sip",
+            f"ACK <<conference>> SIP/2.0\n{via}{DIALOG}CSeq: 2 ACK\n{SDP_HEAD}",
+            content=answer,
+        )
+    )
+
+
+def test_an_offer_in_a_response(tmp_path: Path) -> None:
+    assert told(judged(tmp_path, RESERVED, offerless(OFFERED, ANSWERED))) == []
+    assert told(judged(tmp_path, offerless(OFFERED, ANSWERED))) == [("SEND-3", "second offer")]
+    assert told(judged(tmp_path, RESERVED, offerless(OFFERED, ANSWER_MOVED))) == [("ANS-1", "second offer")]
