@@ -98,6 +98,8 @@ class CommandPair:
     transaction: Transaction
     refusal: ErrorDescriptor | None = None
     "The error of the action or the transaction that stands in place of the reply to this command."
+    cut: bool = False
+    "One of the two is in the capture and not whole, so it counts as missing: nobody knows what it says at its end."
 
     @property
     def error(self) -> ErrorDescriptor | None:
@@ -110,7 +112,7 @@ class CommandPair:
     def executed(self) -> bool:
         """It was done, or nobody knows since no reply was captured; what follows a failed command is not done."""
         if self.reply is None:
-            return self.transaction.reply is None
+            return self.transaction.reply is None or self.cut
         return self.error is None
 
 
@@ -268,7 +270,23 @@ def pair_commands(transaction: Transaction) -> Iterator[CommandPair]:
     for position in range(max(len(requested), len(replied))):
         ask = requested[position] if position < len(requested) else None
         answer = replied[position] if position < len(replied) else None
-        yield from _pair_action(transaction, ask, answer, refusal)
+        pairs = _pair_action(transaction, ask, answer, refusal)
+        if _is_cut(transaction.request_message) or _is_cut(transaction.reply_message):
+            pairs = [_without_cut(pair) for pair in pairs]
+        yield from pairs
+
+
+def _is_cut(message: Message | None) -> bool:
+    return message is not None and message.decoded.not_captured > 0
+
+
+def _without_cut(pair: CommandPair) -> CommandPair:
+    """The pair without what is not whole."""
+    if _is_cut(pair.transaction.request_message):
+        pair.request, pair.cut = None, True
+    if _is_cut(pair.transaction.reply_message):
+        pair.reply, pair.cut = None, True
+    return pair
 
 
 def _pair_action(

@@ -33,6 +33,12 @@ class Described:
     octets: bytes
     ends: list[MediaEnd]
 
+    @property
+    def is_cut(self) -> bool:
+        """The capture lacks octets of its end."""
+        sip: SipMessage = self.message.decoded
+        return sip.not_captured > 0 and sip.is_cut
+
     def sdp(self) -> SessionDescription:
         """The whole description. Raises DecodeError when it is none."""
         return decode_sdp(self.octets)

@@ -21,6 +21,11 @@ def missing_sip(facts: CallFacts) -> list[str]:
         else:
             responses[key] = max(sip.status, responses.get(key, 0))
     found = [f"{method} not captured" for method, cseq in responses if (method, cseq) not in requests]
+    for message in facts.messages:
+        sip = message.decoded
+        if sip.not_captured and sip.is_cut:
+            what = sip.method if sip.is_request else f"{sip.status} ({sip.method})"
+            found.append(f"{what} cut in the capture ({sip.not_captured} octets)")
     if facts.method != "INVITE":
         return list(dict.fromkeys(found))
     for method, cseq in requests:
@@ -45,8 +50,10 @@ def missing_h248(terminations: Iterable[Termination]) -> list[str]:
     """Halves of transactions."""
     found: list[str] = []
     for life in terminations:
-        if any(pair.request is None for pair in life.pairs):
+        if any(pair.request is None and not pair.cut for pair in life.pairs):
             found.append("H.248 request not captured")
+        if any(pair.cut for pair in life.pairs):
+            found.append("H.248 cut in the capture")
         if life.asked_again:
             found.append("H.248 request not answered")
         elif life.unanswered:

@@ -71,7 +71,9 @@ class Announced:
 
 
 def msrp_of(described: Described) -> Announced | None:
-    """The first MSRP stream of a description."""
+    """The first MSRP stream of a description, unless the capture cut it: what it lacks, it may have said."""
+    if described.is_cut:
+        return None
     for index, end in enumerate(described.ends):
         if end.is_msrp:
             return Announced(described, index, end)

@@ -25,8 +25,8 @@ from analyzer.transport.flow import Flow, FlowTable
 from analyzer.transport.sctp import SctpData, SctpTable
 from analyzer.transport.tcp import TcpTable
 from dissectors.errors import DecodeError
-from dissectors.h248 import decode_h248
-from dissectors.sip import decode_sip
+from dissectors.h248 import decode_h248_as_far
+from dissectors.sip import decode_sip_as_far
 
 CLOSED_IDLE_NS = 15_000_000_000
 "How long an ended connection is kept for late packets; then its digest goes on."
@@ -174,7 +174,8 @@ class Lane:
         self, protocol: str, flow: Flow, time: int, frames: tuple[int, ...], data: bytes, missing: int = 0
     ) -> None:
         try:
-            decoded: Any = decode_sip(data) if protocol == "sip" else decode_h248(data)
+            read = decode_sip_as_far if protocol == "sip" else decode_h248_as_far
+            decoded: Any = read(data, missing)
         except DecodeError as error:
             why = f"{error.why} ({missing} octets were not captured)" if missing else error.why
             self.coverage.add_undecoded(Undecoded(protocol, frames[-1], error.offset, why))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dissectors.h248.as_far import decode_h248_as_far
 from dissectors.h248.decode import decode_h248, encode_h248
 from dissectors.h248.model import (
     ALL_CONTEXTS,
@@ -44,6 +45,7 @@ __all__ = [
     "TransactionRequest",
     "context_name",
     "decode_h248",
+    "decode_h248_as_far",
     "decode_h248_text",
     "encode_h248",
     "encode_h248_text",

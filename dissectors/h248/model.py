@@ -327,6 +327,8 @@ class H248Message:
     "The octets it was decoded from."
     id_octets: int = field(default=3, compare=False)
     "How many octets a wildcarded termination id has in the binary encoding (1 to 8)."
+    not_captured: int = field(default=0, compare=False)
+    "Octets of its end that were on the wire and are not in the capture: what it lacks, it may have said."
 
     def count_sdp(self) -> int:
         """How many Local and Remote descriptors with content it carries."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dissectors.sip.address import NameAddr, SipUri, Via, address_uri, parse_name_addr, parse_uri, parse_via, unescape
 from dissectors.sip.body import BodyPart
-from dissectors.sip.decode import decode_sip
+from dissectors.sip.decode import decode_sip, decode_sip_as_far
 from dissectors.sip.encode import build_request, build_response, encode_sip
 from dissectors.sip.fields import Reason
 from dissectors.sip.message import SipMessage
@@ -23,6 +23,7 @@ __all__ = [
     "build_request",
     "build_response",
     "decode_sip",
+    "decode_sip_as_far",
     "encode_sip",
     "parse_name_addr",
     "parse_parameters",

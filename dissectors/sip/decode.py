@@ -18,7 +18,7 @@ from dissectors.sip.parameters import parse_parameters, split_list
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 _VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE | re.ASCII)
 _STATUS = re.compile(r"(SIP/[0-9]+\.[0-9]+) +([0-9]{3})(?: (.*))?", re.IGNORECASE | re.ASCII | re.DOTALL)
-_NUMBER = re.compile(r"[0-9]{1,10}")
+_NUMBER = re.compile(r"0{0,64}[0-9]{1,10}")
 _USUAL_METHODS = frozenset(
     (
         "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "SUBSCRIBE", "NOTIFY",
@@ -45,14 +45,35 @@ def decode_sip(data: bytes) -> SipMessage:
     Raises DecodeError when the start line, the empty line, or a usable Call-ID, From, To or CSeq is missing, or when
     the body is shorter than its Content-Length.
     """
+    return _decode(data, strict=True)
+
+
+def decode_sip_as_far(data: bytes, not_captured: int = 0) -> SipMessage:
+    """Decode what there is of the message at the start of a datagram; `not_captured` octets of its end are missing.
+
+    A head without its empty line counts as far as its lines are whole, a body that is shorter than Content-Length as
+    far as it goes, and one that is longer to the end of the datagram, unless another message begins there. Raises
+    DecodeError where not even start line, Call-ID, From, To and CSeq are there.
+    """
+    message = _decode(data, strict=False)
+    message.not_captured = not_captured
+    return message
+
+
+def _decode(data: bytes, *, strict: bool) -> SipMessage:
     message = data.lstrip(b"\r\n")
     skipped = len(data) - len(message)
     head_size = find_head_end(message)
-    if head_size < 0:
+    head_is_cut = head_size < 0 and not strict
+    if head_is_cut:
+        head_size = message.rfind(b"\n") + 1
+        message = message[:head_size]
+    if head_size <= 0:
         raise DecodeError("SIP message", skipped, "no empty line after the header fields")
     head = message[:head_size].decode("utf-8", "surrogateescape")
     line_end = head.find("\n")
-    call_id, from_value, to_value, cseq_value, length, via = _find_usual(head, line_end) or _find_any(head)
+    usual = None if head_is_cut else _find_usual(head, line_end)
+    call_id, from_value, to_value, cseq_value, length, via = usual or _find_any(head)
     call_id = call_id.strip()
     if not call_id:
         raise DecodeError("SIP message", skipped, "no Call-ID")
@@ -85,17 +106,22 @@ def decode_sip(data: bytes) -> SipMessage:
         if method not in _USUAL_METHODS and _TOKEN.fullmatch(method) is None:
             raise DecodeError("SIP CSeq", skipped, "the method is no token")
 
-    trailing = 0
-    if length is not None:
+    trailing = lacking = beyond = 0
+    if length is not None and not head_is_cut:
         length = length.strip()
         if _NUMBER.fullmatch(length) is None:
             raise DecodeError("SIP Content-Length", skipped, "not a number of octets")
         size = head_size + int(length)
         trailing = len(message) - size
         if trailing > 0:
-            message = message[:size]
+            if not strict and size > head_size and _goes_on(message, size):
+                trailing, beyond = 0, trailing
+            else:
+                message = message[:size]
         elif trailing < 0:
-            raise DecodeError("SIP message", skipped + head_size, "body shorter than Content-Length")
+            if strict:
+                raise DecodeError("SIP message", skipped + head_size, "body shorter than Content-Length")
+            trailing, lacking = 0, -trailing
     return SipMessage(
         message,
         is_request,
@@ -111,7 +137,16 @@ def decode_sip(data: bytes) -> SipMessage:
         _branch(via),
         head_size,
         trailing,
+        lacking,
+        beyond,
+        head_is_cut,
     )
+
+
+def _goes_on(message: bytes, size: int) -> bool:
+    """Is what stands behind Content-Length more of the body: no padding, no other message?"""
+    rest = message[size:]
+    return bool(rest.strip(b"\r\n\0 ")) and b"SIP/2.0" not in rest[:1024]
 
 
 def find_head_end(data: bytes) -> int:

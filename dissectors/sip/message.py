@@ -99,9 +99,22 @@ class SipMessage:
     "Octets of start line, header fields and the empty line."
     trailing: int = 0
     "Octets that followed this message in its datagram (RFC 3261 section 18.3 lets them be discarded)."
+    lacking: int = 0
+    "Octets that Content-Length counts, and that did not come; only of a message read as far as it goes."
+    beyond: int = 0
+    "Octets of the body behind what Content-Length counts; likewise."
+    head_is_cut: bool = False
+    "It ends before the empty line; likewise."
+    not_captured: int = 0
+    "Octets of its end that were on the wire, and are not in the capture; likewise."
     _headers: list[tuple[str, str]] | None = field(default=None, init=False, repr=False, compare=False)
     _index: dict[str, list[str]] | None = field(default=None, init=False, repr=False, compare=False)
     _parts: list[BodyPart] | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def is_cut(self) -> bool:
+        """What stands at its end is not all there: what it lacks, it may have said."""
+        return self.head_is_cut or self.lacking > 0
 
     @property
     def headers(self) -> list[tuple[str, str]]:
