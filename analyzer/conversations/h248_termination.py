@@ -59,14 +59,9 @@ class Termination:
 
     def all_messages(self) -> list[Message]:
         """The messages of all its transactions, each once."""
-        seen: set[int] = set()
-        found: list[Message] = []
-        for pair in self.pairs:
-            for message in pair.transaction.messages:
-                if id(message) not in seen:
-                    seen.add(id(message))
-                    found.append(message)
-        return found
+        transactions = {id(pair.transaction): pair.transaction for pair in self.pairs}
+        found = {id(message): message for each in transactions.values() for message in each.messages}
+        return list(found.values())
 
     def ends(self) -> list[tuple[str, MediaEnd]]:
         """Every media end it had, with `local` or `remote`; those of now first."""

@@ -108,15 +108,22 @@ def h248_entries(terminations: Iterable[Termination]) -> Iterator[TimelineEntry]
     """The messages about these terminations; one message about several is one line."""
     said: dict[int, tuple[Message, list[str]]] = {}
     told: set[int] = set()
+    begun: set[int] = set()
+    "Pairs and transactions, by identity."
     for life in terminations:
         for pair in life.pairs:
             if id(pair) in told:  # one command about many terminations
                 continue
             told.add(id(pair))
             transaction = pair.transaction
-            for message in transaction.messages:
+            # The request and the reply have a word of each command; all else is said of the transaction, once.
+            both = (transaction.request_message, transaction.reply_message)
+            for message in both if id(transaction) in begun else transaction.messages:
+                if message is None:
+                    continue
                 words = said.setdefault(id(message), (message, []))[1]
                 words.append(_said(pair, message))
+            begun.add(id(transaction))
     for message, words in said.values():
         yield TimelineEntry(message.time, message.frames, "h248", message.flow, "; ".join(dict.fromkeys(words)))
 

@@ -51,6 +51,7 @@ ATTACKS: dict[Attack, int] = {
     signalling.many_parameters: 40_000,
     signalling.notified: 20_000,
     signalling.reply_segments: 4_000,
+    signalling.repeated_crowd: 5_000,
     signalling.reused_names: 2_000,
     signalling.failed_commands: 3_000,
     signalling.vias: 20_000,

@@ -101,6 +101,12 @@ def reply_segments(n: int) -> Packets:
     return [to_mrfp(0, "T=1{C=5{MF=mb/1}}")] + [to_mrfc(i, f"P=1/{i % 65535 + 1}{{C=5{{MF=mb/1}}}}") for i in range(n)]
 
 
+def repeated_crowd(n: int) -> Packets:
+    """A transaction of 200 commands, and ever so many short copies of it."""
+    adds = ",".join(f"A=t/{i}" for i in range(200))
+    return [to_mrfp(0, f"T=1{{C=5{{{adds}}}}}")] + [to_mrfp(i, "T=1{C=5{A=t/0}}") for i in range(1, n)]
+
+
 def reused_names(n: int) -> Packets:
     """One termination made and ended again and again."""
     packets: Packets = []
