@@ -10,6 +10,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from operator import attrgetter
 
+from analyzer.conversations.dialogs import acknowledged
 from analyzer.conversations.media import MediaEnd
 from analyzer.conversations.offer_answer import Exchange, exchanges
 from analyzer.conversations.sip_path import SipPath, sip_path
@@ -245,10 +246,20 @@ class CallFacts:
                 self.status = next((openings[cseq] for cseq in sorted(openings, reverse=True) if openings[cseq]), 0)
         if False in dialogs.values() and True not in dialogs.values():
             self.ended = True
+        if self.status >= 300 and self.method == "INVITE" and not self.established:
+            self._look_for_lost_2xx(max(openings), dialogs)
         self.exchanges = exchanges(self.messages)
         self._drop_superfluous()
         if self.focus_uri:
             self.focus_address = self.path.end(caller=self.focus_is_caller) or self.focus_address
+
+    def _look_for_lost_2xx(self, cseq: int, dialogs: dict[tuple[str, str], bool]) -> None:
+        """One fork refused, another accepted, though only its ACK or BYE is in the capture."""
+        for _, number, from_tag, to_tag in acknowledged(self.messages):
+            if number == cseq and from_tag in self.caller_tags:
+                self.status, self.established = 0, True
+                self.callee.tag = self.callee.tag or to_tag
+                self.ended = False in dialogs.values() and True not in dialogs.values()
 
     def _drop_superfluous(self) -> None:
         """Of several dialogs the one that stays is the call."""

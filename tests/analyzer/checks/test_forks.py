@@ -171,3 +171,29 @@ def test_where_both_stay_msrp_tells_more_than_h248(tmp_path: Path) -> None:
     accepted = response("answer-other", 1.999, "200 OK", OTHERS, OTHER)
     found = judged(tmp_path, accepted, request("ack-other", 2.001, "ACK", 1, OTHERS, "z9hG4bKackother"), TO_OTHER)
     assert statuses(found, "ANS-1") == [Status.FAILED]
+
+
+def refusal(status: str) -> str:
+    """The other device refuses."""
+    text = (
+        f"SIP/2.0 {status}\nVia: SIP/2.0/UDP <<mrfc.sip>>;branch=<<invite_branch>>\n{OTHERS}CSeq: 1 INVITE\n"
+        "Content-Length: <<size>>\n"
+    )
+    return added("refused", 1.5, "ue_b -> mrfc", "sip", text) + request(
+        "ack-refused", 1.6, "ACK", 1, OTHERS, "<<invite_branch>>"
+    )
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "487 Request Terminated"])
+def test_a_fork_that_refuses_is_not_the_call_whose_200_was_lost(status: str, tmp_path: Path) -> None:
+    """RFC 3261 section 16.7: one branch fails, another one is accepted, and its ACK shows that."""
+    found = judged(tmp_path, refusal(status), LOST)
+    assert found.only.findings == []
+    assert (found.only.verdict, found.only.state) == (Verdict.INCOMPLETE, "no final response, ended")
+
+
+@pytest.mark.parametrize(("status", "code"), [("404 Not Found", "SIP-4XX")])
+def test_a_call_that_nobody_accepted_is_still_refused(status: str, code: str, tmp_path: Path) -> None:
+    found = judged(tmp_path, refusal(status), UNKNOWN, dropped("bye*"))
+    assert [finding.code for finding in found.only.findings] == [code]
+    assert found.only.state == "rejected 404"
