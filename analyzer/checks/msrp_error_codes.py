@@ -30,6 +30,9 @@ CODES = {
 OF_USERS = frozenset({413, 423, 424, 425, 428})
 "Refusals that a user's own wish or choice of words brings about: no fault of the set-up."
 
+OF_RELAYS = frozenset({401, 423})
+"How a relay asks for credentials and for another interval: the client tries again (RFC 4976 sections 5.1 and 6)."
+
 
 def meaning(code: int) -> str:
     """What a status code says; the class where it is not registered."""
@@ -42,7 +45,7 @@ def judge_errors(evidence: Evidence, rule: Rule, hundreds: int) -> Result:
     def tell(view: MsrpView, group: list[Observation]) -> Finding | None:
         first = group[0]
         code, method = number(first, "status"), word(first, "method") or "request"
-        if code // 100 != hundreds or (code == 401 and method == "AUTH"):
+        if code // 100 != hundreds or (method == "AUTH" and code in OF_RELAYS):
             return None
         severity = None
         if code in OF_USERS or method in ("NICKNAME", "AUTH"):

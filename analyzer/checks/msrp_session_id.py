@@ -36,6 +36,8 @@ def _wrong(evidence: Evidence, view: MsrpView, direction: int) -> Finding | None
     if not sent:
         return None
     receiver = view.session_id(1 - direction)
+    if not receiver and not view.sent(direction).sends:
+        return None  # AUTH goes to a relay, whose URI has no session-id yet (RFC 4976 section 5.1)
     for seen in view.session.observations:
         if seen.kind == "wrong-session-id" and seen.direction == direction:
             return _tell(view, direction, seen.frames, f"session-id {word(seen, 'expected')}", Confidence.CERTAIN)

@@ -450,8 +450,8 @@ class Evidence:
     def connection(self) -> Connection | None:
         """The connection of its MSRP: the first that carried it or was set up, else the last try."""
         parts = self.connection_parts
-        if len(parts) > 1 and self.session.borders:
-            # On the other side of a border gateway the same MSRP runs to other addresses.
+        if len(parts) > 1 and (self.session.borders or self._through_relay):
+            # On the other side of a border gateway or a relay the same MSRP runs to other addresses.
             parts = [part for part in parts if self._at_mrfp(part.connection)] or parts
         carried = [part for part in parts if part.session_indexes]
         made = [part for part in parts if part.connection.established is not None]
@@ -472,6 +472,11 @@ class Evidence:
             part.connection.started < min(begun) - EARLY_NS and (one_clock or 0 not in part.session_indexes)
             for part in parts
         )
+
+    @property
+    def _through_relay(self) -> bool:
+        """A path has more than one URI: a relay stands between (RFC 4976 section 3)."""
+        return any(each is not None and len(each.end.path) > 1 for each in (self.offer, self.answer))
 
     def _at_mrfp(self, connection: Connection) -> bool:
         flow = connection.client

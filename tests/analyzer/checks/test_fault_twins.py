@@ -48,6 +48,14 @@ def ping(at: float, status: str = "200 OK", name: str = "ping") -> str:
 
 
 RINGS = NO_CALL + dropped("trying") + again("invite", 0.4) + final("180 Ringing")
+
+
+def with_direction(step: str, direction: str) -> str:
+    """a=sendonly and the like in the m= section, RFC 3264 section 5.1."""
+    setup = "a=setup:actpass" if step == "invite" else "a=setup:active"
+    return replaced(step, setup, f"{setup}\na={direction}") if direction else ""
+
+
 BYE_OF_MRFC = """
 BYE sip:alice@<<ue_a.sip>> SIP/2.0
 Via: SIP/2.0/UDP <<mrfc.sip>>;branch=z9hG4bKmrfcbye
@@ -210,6 +218,17 @@ CASES = [
         "active answered by active", "SDP-SETUP", replaced("invite", "a=setup:actpass", "a=setup:active"), ERROR,
         ("answer",), says="both sides will connect", base=OUT,
     ),
+    *(
+        Case(
+            f"{offered} answered {answered or 'sendrecv without a word'}", "SDP-DIRECTION",
+            with_direction("invite", offered) + with_direction("answer", answered), WARNING, ("invite", "answer"),
+            says=f"offered {offered}, and answered {answered or 'sendrecv'}",
+        )
+        for offered, answered in (
+            ("sendonly", "sendrecv"), ("sendonly", ""), ("sendonly", "sendonly"), ("recvonly", "recvonly"),
+            ("inactive", "recvonly"),
+        )
+    ),
     Case(
         "actpass answered by actpass", "SDP-SETUP", replaced("answer", "a=setup:active", "a=setup:actpass"), ERROR,
         ("answer",), says="it is no answer", base=OUT,
@@ -294,6 +313,17 @@ UNSURE = [
     ),
     Unsure("no TCP in the capture", "TCP-REFUSED", dropped("connect", *MEDIA_STEPS, "close"), NOT_OBSERVABLE),
     Unsure("no answer in the capture", "SDP-SETUP", dropped("answer"), NOT_OBSERVABLE),
+    Unsure("no answer in the capture", "SDP-DIRECTION", dropped("answer"), NOT_OBSERVABLE),
+    *(
+        Unsure(
+            f"{offered} answered {answered}", "SDP-DIRECTION",
+            with_direction("invite", offered) + with_direction("answer", answered), Status.OK,
+        )
+        for offered, answered in (
+            ("sendonly", "recvonly"), ("sendonly", "inactive"), ("recvonly", "sendonly"), ("inactive", "inactive"),
+            ("sendrecv", "sendonly"), ("", "inactive"),
+        )
+    ),
     Unsure("no answer in the capture", "SDP-REJECTED", dropped("answer"), NOT_OBSERVABLE),
 ]  # fmt: skip
 

@@ -144,10 +144,17 @@ def test_alike_ones_are_one_finding() -> None:
     ]
 
 
-def test_a_challenge_to_auth_is_none() -> None:
-    """RFC 4976 section 5.1: AUTH is answered 401 first."""
-    challenge = seen("error-response", 9, 8, way=1, status=401, comment="", method="AUTH", message_id=None)
+@pytest.mark.parametrize("status", [401, 423])
+def test_a_challenge_to_auth_is_none(status: int) -> None:
+    """RFC 4976 section 5.1: AUTH is answered 401 first; 423 asks for another interval (section 6)."""
+    challenge = seen("error-response", 9, 8, way=1, status=status, comment="", method="AUTH", message_id=None)
     assert told(session_with(challenge)) == []
+
+
+@pytest.mark.parametrize(("status", "method", "severity"), [(403, "AUTH", WARNING), (401, "SEND", ERROR)])
+def test_other_refusals_of_relays_are_told(status: int, method: str, severity: Severity) -> None:
+    refusal = seen("error-response", 9, 8, way=1, status=status, comment="", method=method, message_id=None)
+    assert [(code, how) for code, how, *_ in told(session_with(refusal))] == [("MSRP-4XX", severity)]
 
 
 def test_one_wrong_range_is_told_once() -> None:
