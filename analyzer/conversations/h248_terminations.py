@@ -61,6 +61,8 @@ class TerminationTable:
         self._context_life: dict[tuple[str, int], tuple[int, Transaction]] = {}
         "Number of the life of a context, and the transaction that began it."
         self._lives_begun = 0
+        self._not_made: Transaction | None = None
+        "The last transaction whose Add made nothing."
         self._shared: dict[int, tuple[Message, int, bool]] = {}
         "Messages with several transactions: how many have no fate yet, and whether one concerned a termination."
         self.controllers: dict[str, set[str]] = defaultdict(set)
@@ -152,7 +154,10 @@ class TerminationTable:
         if not self._has_room(transaction):
             return
         name = ",".join(pair.command.termination_ids)
-        self._lives_begun += 1
+        if self._not_made is not transaction:
+            # What one transaction wanted to add was wanted in one context.
+            self._not_made = transaction
+            self._lives_begun += 1
         life = Termination(gateway, controller, pair.context_id, name, transaction.first, transaction.first)
         life.context_life = self._lives_begun
         self.fresh.append(life)

@@ -228,6 +228,7 @@ class CallFacts:
         openings: dict[int, int] = {}
         dialogs: dict[tuple[str, str], bool] = {}
         self.method = self._opening_method()
+        self.caller_tags = _caller_tags(self.messages)
         for message in self.messages:
             sip: SipMessage = message.decoded
             sent = (message.flow.key, sip.data)
@@ -273,7 +274,7 @@ class CallFacts:
     def path(self) -> SipPath:
         """The nodes that the INVITE passed, as far as they were captured."""
         if self._path is None:
-            self._path = sip_path(self.messages)
+            self._path = sip_path(self.messages, self.caller_tags)
         return self._path
 
     def sent_by_caller(self, sip: SipMessage) -> bool:
@@ -298,8 +299,6 @@ class CallFacts:
         mine = method == self.method
         if not self.caller.tag and (mine or self.opening is None):
             self._name_parties(sip)
-        if sip.is_request and method == "INVITE" and not sip.to_tag:
-            self.caller_tags.add(sip.from_tag)
         if sip.is_request and mine and self.opening is None and not sip.to_tag:
             self.opening = message
             self.request_uri = sip.request_uri
@@ -358,6 +357,28 @@ class CallFacts:
             for who, part in exchange.parts():
                 found.extend((who, end, part.message) for end in part.ends)
         return found
+
+
+def _caller_tags(messages: list[Message]) -> set[str]:
+    """The From tags of the INVITEs that open a call, also of a leg of which only the responses were captured."""
+    found: set[str] = set()
+    called: dict[str, set[str]] = {}
+    for message in messages:
+        sip: SipMessage = message.decoded
+        if sip.method != "INVITE":
+            continue
+        if not sip.is_request:
+            called.setdefault(sip.from_tag, set()).add(sip.to_tag)
+        elif not sip.to_tag:
+            found.add(sip.from_tag)
+    if not found or called.keys() <= found:
+        return found
+    callees = {to_tag for tag in found for to_tag in called.get(tag, ())}
+    for tag, to_tags in called.items():
+        if tag not in found and tag not in callees:
+            found.add(tag)
+            callees |= to_tags
+    return found
 
 
 def _tags(sip: SipMessage) -> tuple[str, str]:

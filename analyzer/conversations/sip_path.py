@@ -6,7 +6,7 @@ it from nobody is the caller's end of what was captured, who receives it and sen
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,23 +34,21 @@ class SipPath:
         return next(iter(found)) if len(found) == 1 else ""
 
 
-def sip_path(messages: Iterable[Message]) -> SipPath:
-    """The path of the INVITE that opens a call; of hosts that talk to themselves nothing is told."""
+def sip_path(messages: Iterable[Message], caller_tags: Collection[str]) -> SipPath:
+    """The path of the INVITE that opens a call; of hosts that talk to themselves nothing is told.
+
+    `caller_tags` are the From tags it had, on whichever leg; empty where the capture does not hold it.
+    """
     hops: set[tuple[str, str]] = set()
-    tags: set[str] = set()
-    responses: list[Message] = []
     for message in messages:
         sip: SipMessage = message.decoded
         if sip.method != "INVITE":
             continue
         if not sip.is_request:
-            responses.append(message)
+            if not caller_tags or sip.from_tag in caller_tags:
+                hops.add((message.flow.dst_ip, message.flow.src_ip))
         elif not sip.to_tag:
-            tags.add(sip.from_tag)
             hops.add((message.flow.src_ip, message.flow.dst_ip))
-    for message in responses:
-        if not tags or message.decoded.from_tag in tags:
-            hops.add((message.flow.dst_ip, message.flow.src_ip))
     senders = {sender for sender, receiver in hops if sender != receiver}
     receivers = {receiver for sender, receiver in hops if sender != receiver}
     callers, callees = frozenset(senders - receivers), frozenset(receivers - senders)

@@ -207,3 +207,24 @@ def test_a_dial_out_whose_own_hop_is_missing_is_judged_by_its_paths() -> None:
     session = of_call(DialOut(hops=("access",), iq=False).judged()[0])
     assert (session.flow, session.verdict, codes(session)) == ("tcp-dial-out", Verdict.OK, [])
     assert [session.results[code].status for code in ("SEND-3", "ANS-1")] == [Status.OK, Status.OK]
+
+
+WORLDS = [
+    *(pytest.param(Border, each.values[0], id=f"dial-in, {each.id}") for each in BOTH),
+    *(pytest.param(DialOut, each.values[0], id=f"dial-out, {each.id}") for each in OUT),
+    *(
+        pytest.param(world, {"hops": ("access",), **change}, id=f"{name}, access leg, {what}")
+        for world, name in ((Border, "dial-in"), (DialOut, "dial-out"))
+        for change, what in (({}, "Iq and Mp"), ({"iq": False}, "Mp"), ({"mp": False}, "Iq"))
+    ),
+]
+
+
+@pytest.mark.parametrize(("world", "change"), WORLDS)
+def test_no_message_that_is_missing_makes_anybody_wrong(world: type[Border], change: dict[str, Any]) -> None:
+    """Whichever one escaped the capture: what is left is not held against the wrong node."""
+    for number in range(len(world(**change).things)):
+        lossy = world(**change)
+        lost = lossy.things.pop(number)
+        sessions, _ = lossy.judged()
+        assert (lost, [codes(session) for session in sessions]) == (lost, [[] for _ in sessions])
