@@ -27,9 +27,11 @@ def judge(evidence: Evidence) -> Result:
     if len(sides) == 2:
         return Result(Status.OK, "simultaneous open", frames, time, time)
     told = [(order, role) for order in evidence.orders if (role := _role(evidence, order))]
-    before = [each for each in told if each[0].request is not None and each[0].request.time <= time] or told
-    if not before:
+    if not told:
         return not_applicable("the MRFP was not told its TCP role")
+    if len({role for _, role in told}) > 1 and (evidence.clocks or not evidence.scope.one_clock):
+        return not_observable("the MRFP was told both roles, and H.248 and TCP have clocks that may differ")
+    before = [each for each in told if each[0].request is not None and each[0].request.time <= time] or told[:1]
     order, role = before[-1]
     if role == opener:
         kind = "active open" if opener == "MRFP" else "passive open"

@@ -352,7 +352,7 @@ class Evidence:
         """
         if self.side is Side.ANSWERS and self.mrfp is not None and not self.mrfp.added:
             return None  # the Add had it: what came later is of a later offer
-        found = [each for each in self._set_up_orders if each.remote is not None and not each.remote.is_empty]
+        found = [each for each in self.set_up_orders if each.remote is not None and not each.remote.is_empty]
         if self.side is Side.OFFERS and self.answer is not None and self.answer.sent:
             sent = self.answer.sent
             return next((each for each in found if each.asked >= sent), None) or next(iter(found), None)
@@ -364,14 +364,14 @@ class Evidence:
         return self.configure is None and any(each.remote is not None and each.remote.path for each in self.orders)
 
     @lazy
-    def _set_up_orders(self) -> list[Order]:
+    def set_up_orders(self) -> list[Order]:
         """The commands before any later offer."""
         return before(self.orders, next_offer(self.exchange, self.facts.exchanges if self.facts is not None else ()))
 
     @lazy
     def _set_up_replies(self) -> list[Order]:
         """The same where the Add was captured: else a reply may be one to a later Modify."""
-        return self._set_up_orders if self.mrfp is not None and self.mrfp.added else []
+        return self.set_up_orders if self.mrfp is not None and self.mrfp.added else []
 
     @lazy
     def allocated(self) -> Order | None:

@@ -18,6 +18,7 @@ from analyzer.conversations.offer_answer import Described, Exchange
 from analyzer.correlate.missing import missing_h248, missing_sip, missing_tcp
 from analyzer.correlate.session import Session
 from analyzer.evidence.announced import msrp_of
+from analyzer.evidence.clocks import Apart
 from analyzer.evidence.evidence import Evidence, Side
 from analyzer.evidence.gateway import Order, orders
 from analyzer.evidence.lazy import lazy
@@ -150,15 +151,28 @@ class FirstOffer(Evidence):
         return False
 
     @lazy
+    def clocks(self) -> tuple[Apart, ...]:
+        """Those of the session."""
+        return self._whole.clocks
+
+    @lazy
+    def _ordered(self) -> bool:
+        """One clock timed SIP, H.248 and TCP."""
+        return self.scope.one_clock and not self.clocks
+
+    @lazy
     def orders(self) -> list[Order]:
         """The commands until the next offer; all where clocks cannot tell."""
         found = super().orders
-        return [each for each in found if _time(each) < self._until] if self.scope.one_clock else found
+        return [each for each in found if _time(each) < self._until] if self._ordered else found
 
     @lazy
     def connection_parts(self) -> list[ConnectionPart]:
-        """The connections begun until the next offer."""
-        return [part for part in super().connection_parts if part.connection.started < self._until - EARLY_NS]
+        """The connections begun until the next offer; all where clocks cannot tell."""
+        found = super().connection_parts
+        if not self._ordered:
+            return found
+        return [part for part in found if part.connection.started < self._until - EARLY_NS]
 
     @lazy
     def parties(self) -> Parties:
@@ -188,7 +202,7 @@ class LaterOffer(FirstOffer):
     def orders(self) -> list[Order]:
         """The commands for this exchange: an MRFC that offers asks its MRFP before."""
         found = super().orders
-        if not self.scope.one_clock:
+        if not self._ordered:
             return found
         since = self._after if self.side is Side.OFFERS else self._begin - EARLY_NS
         return [each for each in found if _time(each) >= since]
@@ -204,6 +218,8 @@ class LaterOffer(FirstOffer):
     @lazy
     def connection_parts(self) -> list[ConnectionPart]:
         """The connections begun after this offer: one that was there before follows another."""
+        if not self._ordered:
+            return []
         return [part for part in super().connection_parts if part.connection.started >= self._begin - EARLY_NS]
 
     @lazy
@@ -253,7 +269,7 @@ class LaterOffer(FirstOffer):
 
     def unseen_change(self, order: Order) -> str:
         """Why a command that changed what `order` says may have escaped the capture."""
-        if not self.scope.one_clock:
+        if not self._ordered:
             return "the capture joins several interfaces, whose clocks may differ"
         if self.orders_incomplete or self._acted_on:
             return self.orders_incomplete or self._acted_on

@@ -98,11 +98,14 @@ def start_of_tcp(rule: Rule, evidence: Evidence) -> Result:
     if order is None or order.request is None:
         return not_observable(evidence.orders_incomplete or "the Add of its termination was not captured")
     answer = evidence.answer
-    wanted = [each for each in evidence.orders if each.request is not None and start_wanted(each, evidence.profile)]
+    # What is told for a later offer contradicts no answer before it.
+    passive = answer is not None and answer.end.setup == "passive"
+    commands = evidence.set_up_orders if passive else evidence.orders
+    wanted = [each for each in commands if each.request is not None and start_wanted(each, evidence.profile)]
     request = wanted[0].request if wanted else None
     altered = evidence.altered(answer) if answer is not None else ""
     if request is not None:
-        if answer is not None and answer.end.setup == "passive":
+        if answer is not None and passive:
             if altered:
                 return not_observable(altered)
             return rule.broken(

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from capture_variants import write_pcap
 from inline_twins import Built, added, dropped, twin
-from judged import judge_packets
+from judged import interface_of, judge_files, judge_packets
 
 from analyzer.correlate.session import Session
 from analyzer.findings import Status
@@ -551,3 +552,50 @@ def test_an_offer_in_a_response(tmp_path: Path) -> None:
     assert told(judged(tmp_path, RESERVED, offerless(OFFERED, ANSWERED))) == []
     assert told(judged(tmp_path, offerless(OFFERED, ANSWERED))) == [("SEND-3", "second offer")]
     assert told(judged(tmp_path, RESERVED, offerless(OFFERED, ANSWER_MOVED))) == [("ANS-1", "second offer")]
+
+
+# ---------------------------------------------------------------- clocks that differ
+
+
+def on_two_clocks(tmp_path: Path, whole: Built, offset: float) -> Session:
+    """H.248 in a capture of its own, whose clock is `offset` seconds ahead."""
+    packets = whole.all()
+    sip = [each for each in packets if interface_of(each[1]) != "h248"]
+    h248 = [(time + int(offset * 1e9), data) for time, data in packets if interface_of(data) == "h248"]
+    return judge_files([write_pcap(tmp_path / "sip.pcap", sip), write_pcap(tmp_path / "h248.pcap", h248)]).only
+
+
+@pytest.mark.parametrize("offset", [0.5, -0.5, 3.0, -3.0])
+def test_clocks_that_differ_accuse_nobody(offset: float, tmp_path: Path) -> None:
+    for steps in (
+        (MOVED, CONFIGURE, RECONNECT, SEND_MOVED),
+        (RESERVED, from_mrfc(OFFERED, ANSWER_MOVED), GIVEN_LATER),
+    ):
+        assert told(on_two_clocks(tmp_path, built(*steps), offset)) == []
+
+
+def test_what_needs_no_clock_is_told_all_the_same(tmp_path: Path) -> None:
+    session = on_two_clocks(tmp_path, built(NO_CEMA, CONFIGURE), 0.5)
+    assert told(session) == [("OFFER-6", "second offer")]
+    wrong = on_two_clocks(tmp_path, built(MOVED), 0.5)
+    assert told(wrong) == []
+    assert "clocks" in wrong.results["OFFER-1"].reason
+
+
+# ---------------------------------------------------------------- the set-up, beside a later exchange
+
+
+def test_a_signal_of_a_later_exchange_is_none_of_the_set_up(tmp_path: Path) -> None:
+    """The UE was to connect first; later the MRFC tells the MRFP to open: TCP-4 is about the Add."""
+    passive = (
+        '[[change]]\nstep = "answer"\nreplace = "a=setup:active"\nwith = "a=setup:passive"\n'
+        '[[change]]\nstep = "add"\nreplace = "a=setup:active"\nwith = "a=setup:passive"\n'
+        '[[change]]\nstep = "add"\nreplace = ",\\nSG{tcpbcc/EstBNC{ST=1}}"\nwith = ""\n'
+        '[[change]]\nstep = "add-reply"\nreplace = "a=setup:active"\nwith = "a=setup:passive"\n'
+        '[[change]]\nstep = "connect"\nset = { tcp = "ue_a -> mrfp" }\n'
+    )
+    opened = CONFIGURE.replace("ST=1{R{", "ST=1{R{", 1).replace("}}}}}}\n'''", "}}},SG{tcpbcc/EstBNC{ST=1}}}}}\n'''", 1)
+    assert opened != CONFIGURE
+    session = judged(tmp_path, passive, MOVED, opened)
+    assert session.results["TCP-4"].status is Status.NOT_APPLICABLE
+    assert not session.results["TCPC-1"].is_broken
