@@ -125,6 +125,11 @@ def exchanges(messages: Iterable[Message]) -> list[Exchange]:
         }
     for message in answers:
         pairing.response(message)
+    pairing.acknowledged = {
+        ("INVITE", each.decoded.cseq, each.decoded.from_tag, each.decoded.to_tag)
+        for each in acknowledging
+        if each.decoded.method == "ACK"
+    }
     for message in acknowledging:
         pairing.acknowledgement(message)
     for message in later:
@@ -145,6 +150,8 @@ class _Pairing:
         self.answered_late: set[tuple[int, str, str]] = set()
         "CSeq number and tags of the ACKs with SDP: the response they acknowledge made the offer."
         self.accepted: set[Fork] = set()
+        self.acknowledged: set[Fork] = set()
+        "Whose final response, whichever it was, has an ACK."
         self.refused: dict[Transaction, tuple[int, str]] = {}
         "Last final status of 300 or more, and its To tag."
 
@@ -236,7 +243,8 @@ class _Pairing:
     def is_forked(self) -> bool:
         """May the answer that counts be another than the one with SDP?"""
         transactions = {key[:3] for key in self.forks}
-        forks = self.forks.keys() | {key for key in self.accepted if key[:3] in transactions}
+        others = self.accepted | self.acknowledged
+        forks = self.forks.keys() | {key for key in others if key[:3] in transactions}
         return len(transactions) < len(forks) or any(
             key[0] == "INVITE" and key not in self.accepted for key in self.forks
         )

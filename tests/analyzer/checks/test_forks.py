@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from inline_twins import Built, added, dropped, replaced, twin
-from judged import Judged, judge_packets
+from judged import Judged, interface_of, judge_packets
 
 from analyzer.findings import Status
 from analyzer.model import Verdict
@@ -197,3 +197,14 @@ def test_a_call_that_nobody_accepted_is_still_refused(status: str, code: str, tm
     found = judged(tmp_path, refusal(status), UNKNOWN, dropped("bye*"))
     assert [finding.code for finding in found.only.findings] == [code]
     assert found.only.state == "rejected 404"
+
+
+@pytest.mark.parametrize("changes", [EARLY, SECOND, EARLY + SECOND], ids=["early", "second", "both"])
+def test_no_sip_message_that_is_missing_makes_the_mrfc_wrong(changes: str, tmp_path: Path) -> None:
+    """Whichever one escaped the capture: an answer of another device is not held against it."""
+    packets = twin(OUT, changes).all()
+    lost = [number for number, (_, data) in enumerate(packets) if interface_of(data) == "sip"]
+    assert len(lost) > 8
+    for number in lost:
+        found = judge_packets(packets[:number] + packets[number + 1 :], tmp_path)
+        assert (number, [finding.code for finding in found.only.findings]) == (number, [])
