@@ -42,6 +42,11 @@ _CONTEXTS = spelled({"C": True})
 _PARTS = spelled(
     {token: token for token in ("ER", "TP", "PR", "EG", "EGO", "EGV", "IEPS", "CT", "CLT", "CA", "}")},
 )
+_DIRECTION_EXTENSIONS = {
+    "onewayexternal": "OnewayExternal", "oe": "OnewayExternal", "owe": "OnewayExternal",
+    "onewayboth": "OnewayBoth", "ob": "OnewayBoth", "owb": "OnewayBoth",
+}  # fmt: skip
+"Behind a direction already given; the grammar has them in its place."
 _CONTEXT_IDS = {"-": NULL_CONTEXT, "$": CHOOSE_CONTEXT, "*": ALL_CONTEXTS}
 
 
@@ -259,6 +264,19 @@ def _read_context_part(reader: Reader, token: str, action: ContextAction) -> str
     return take()
 
 
+def _read_topology_tail(reader: Reader, triple: Topology, word: str) -> bool:
+    """Take what Erlang's codec writes behind a direction: the stream as a bare number, the extension of version 3."""
+    extension = _DIRECTION_EXTENSIONS.get(word.lower())
+    if extension is not None:
+        triple.direction = extension
+    elif word.isascii() and word.isdecimal() and len(word) <= 5:
+        triple.stream_id = int(word)
+    else:
+        return False
+    reader.faults.append("topology as Erlang's codec writes it")
+    return True
+
+
 def _read_topology(reader: Reader, action: ContextAction) -> str:
     """Triples of two terminations and a direction, each with a stream where one is given (clause 7.1.18)."""
     take = reader.take
@@ -276,12 +294,13 @@ def _read_topology(reader: Reader, action: ContextAction) -> str:
         mark = take()
         while mark == ",":
             word = take()
-            if word.lower() not in ("st", "stream"):
+            if word.lower() in ("st", "stream"):
+                mark = take()
+                if mark != "=":  # a termination of that name
+                    raise reader.fail("topology", "'=' expected")
+                triple.stream_id = reader.number("stream id", 65535)
+            elif not _read_topology_tail(reader, triple, word):
                 break
-            mark = take()
-            if mark != "=":  # a termination of that name
-                raise reader.fail("topology", "'=' expected")
-            triple.stream_id = reader.number("stream id", 65535)
             mark = take()
         if reader.closed(mark, "topology"):
             break

@@ -315,3 +315,46 @@ def test_names_keep_their_spelling() -> None:
     assert found.media.streams[1].properties == [Property("G/CAUSE", ["Ab"])]
     lower = decode_h248_text(b"!/3 MG1 t=1{c=1{mf=t1{m{st=1{o{g/cause=ab}}}}}}")
     assert lower.equals(decode_h248_text(b"!/3 mg1 T=1{C=1{MF=T1{M{ST=1{O{G/CAUSE=Ab}}}}}}"))
+
+
+@pytest.mark.parametrize(
+    ("written", "direction", "stream_id", "faults"),
+    [
+        ("Oneway", "Oneway", None, 0),
+        ("OnewayBoth, ST=1", "OnewayBoth", 1, 0),
+        ("OE", "OE", None, 0),
+        ("Oneway, 1, OnewayExternal", "OnewayExternal", 1, 2),  # OTP 25 megaco, pretty and compact
+        ("OW,1,OWE", "OnewayExternal", 1, 2),
+        ("Oneway, 1, OnewayBoth", "OnewayBoth", 1, 2),
+        ("OW,1,OWB", "OnewayBoth", 1, 2),
+        ("Oneway, OnewayBoth", "OnewayBoth", None, 1),
+    ],
+)
+def test_topology_directions_as_the_grammar_and_as_erlang_writes_them(
+    written: str, direction: str, stream_id: int | None, faults: int
+) -> None:
+    """H.248.1 Annex B.2, topologyTriple; OTP's codec writes a bare stream id and the extension behind Oneway."""
+    message = decode_h248_text(f"!/3 [1.1.1.1]:2944 T=1{{C=1{{TP{{a,b,{written}}},MF=a}}}}".encode())
+    (request,) = message.transactions
+    (action,) = request.actions  # type: ignore[union-attr]
+    (triple,) = action.topology or []
+    assert (triple.one, triple.other, triple.direction, triple.stream_id) == ("a", "b", direction, stream_id)
+    assert len(message.faults) == faults
+
+
+def test_two_triples_stay_two() -> None:
+    message = decode_h248_text(b"!/3 [1.1.1.1]:2944 T=1{C=1{TP{a,b,OW,c,d,BW,ST=2},MF=a}}")
+    (request,) = message.transactions
+    (action,) = request.actions  # type: ignore[union-attr]
+    assert [(each.one, each.direction, each.stream_id) for each in action.topology or []] == [
+        ("a", "OW", None),
+        ("c", "BW", 2),
+    ]
+
+
+@pytest.mark.parametrize("written", ["SA{}", "Statistics { }", "SA", 'Statistics { }, ER=500{"a \\\\} b"}'])
+def test_an_empty_statistics_descriptor_has_braces_or_none(written: str) -> None:
+    message = decode_h248_text(f"!/3 [1.1.1.1]:2944 P=1{{C=1{{S=a{{{written}}}}}}}".encode())
+    (reply,) = message.transactions
+    (command,) = reply.actions[0].commands  # type: ignore[union-attr]
+    assert (command.statistics, message.faults) == ([], [])
