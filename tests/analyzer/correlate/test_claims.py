@@ -243,8 +243,10 @@ def test_an_add_after_the_end_of_the_only_call_is_of_another() -> None:
 
 def test_an_add_with_our_session_id_after_the_end_is_ours() -> None:
     """The neighbour: a session-id is random, so this is the MRFC that adds when the call is over."""
-    life = add(2, 2 * S, (MRFP, MSRP, "m1"), (UE, 7394, "u1"), until=S)
-    assert linked(call("a", 0, ue=(UE, 7394, "u1"), mrfp=(MRFP, MSRP, "m1"), talk=S), life) == {"a": ["2"]}
+    ours = call("a", 0, ue=(UE, 7394, "u1"), mrfp=(MRFP, MSRP, "m1"), talk=S)
+    for local in ("m1", "m2"):
+        life = add(2, 2 * S, (MRFP, MSRP, local), (UE, 7394, "u1"), until=S)
+        assert linked(ours, life) == {"a": ["2"]}
 
 
 def test_set_up_again_with_the_same_offer() -> None:
@@ -318,3 +320,70 @@ def test_a_connection_from_before_the_call_is_not_its_own() -> None:
     assert linked(call("a", 10 * S), tls) == {"a": [C1]}
     assert linked(call("a", 10 * S + 1), tls) == {"a": [], "tcp": [C1]}
     assert linked(call("a", 20 * S, tag="t"), tls) == {"a": [C1]}
+
+
+# ---------------------------------------------------------------------- which weighs more
+
+
+def test_one_clock_a_live_session_beats_an_exact_pair() -> None:
+    """The connection begins a second before the second call announces its two ends: it is of the first, by one end."""
+    first, second = call("a", 0, mrfp=(MRFP, 28570, "")), call("b", 3 * S)
+    made = silent(f"{MRFP}:{MSRP}", f"{UE}:7394", 2 * S, "closed")
+    assert linked(first, second, made) == {"a": [C1], "b": []}
+
+
+def test_on_two_clocks_an_exact_pair_weighs_more() -> None:
+    """The neighbour: the clocks may differ by that second."""
+    first, second = call("a", 0, mrfp=(MRFP, 28570, "")), call("b", 3 * S)
+    made = silent(f"{MRFP}:{MSRP}", f"{UE}:7394", 2 * S, "closed")
+    assert linked(first, second, made, one_clock=False) == {"a": [], "b": [C1]}
+
+
+def test_what_is_announced_only_later_is_no_reason() -> None:
+    """Two clocks and equal ends: the call that announced it before has it, though the other did so nearer to it."""
+    first = call("a", 0, mrfp=(MRFP, 28570, ""), talk=30 * S)
+    second = call("b", 5 * S + 100 * MS, mrfp=(MRFP, 28571, ""), tag="t", talk=30 * S)
+    earlier = Dialog("b", at=START, frame=9)
+    earlier.request("OPTIONS", 1, to_tag="t")
+    made = silent(f"{MRFP}:40000", f"{UE}:7394", 5 * S, "closed")
+    assert linked(first, second, list(earlier.messages), made, one_clock=False) == {"a": [OTHER], "b": []}
+
+
+def test_a_modify_with_signals_alone_orders_the_connection() -> None:
+    """The second call announced the UE's place last; then the MRFP is told to open the connection of the first."""
+    calls = call("a", 0, mrfp=None), call("b", 10 * S, mrfp=None)
+    lives = [*add(1, MS, (MRFP, MSRP, ""), (UE, 7394, ""), until=30 * S)]
+    lives += add(2, 10 * S + MS, (MRFP, 28570, ""), (UE, 7394, ""), until=30 * S)
+    g = Gateway(at=START + 15 * S, frame=900_000)
+    order = [g.down("T=90{C=1{MF=ip/1/1{SG{tcpbcc/EstBNC}}}}"), g.up("P=90{C=1{MF=ip/1/1}}")]
+    made = silent(f"{MRFP}:40000", f"{UE}:7394", 15 * S + 20 * MS)
+    long = [[each[0]] for each in calls]
+    assert linked(*long, lives, made) == {"a": ["1"], "b": ["2", OTHER]}
+    assert linked(*long, lives, list(order), made) == {"a": ["1", OTHER], "b": ["2"]}
+
+
+def test_legs_of_one_call_that_announce_the_same() -> None:
+    """A B2BUA without media passes the SDP on: the first leg has termination and connection, as always."""
+    ends = (UE, 7394, ""), (MRFP, MSRP, "")
+    things: list[list[Thing]] = []
+    for name, at in (("a", 0), ("b", MS)):
+        d = Dialog(name, at=START + at, frame=at // MS)
+        d.icid = "one"
+        d.request("INVITE", 1, msrp_sdp(*ends[0]))
+        d.wait(10 * MS - at)
+        d.response(200, sdp=msrp_sdp(*ends[1]))
+        d.request("ACK", 1)
+        d.wait(5 * S)
+        d.request("BYE", 2)
+        d.response(200, "BYE", 2)
+        things.append(list(d.messages))
+    life = add(1, 5 * MS, ends[1], ends[0], until=5 * S)
+    tls = silent(f"{MRFP}:{MSRP}", f"{UE}:7394", 20 * MS, "closed")
+    assert linked(*things, life, tls) == {"a": ["1", C1], "b": []}
+
+
+def test_the_other_session_id_alone_takes_nothing() -> None:
+    """The answer of the first call was lost: another call with the MRFP's session-id, and another UE, is no rival."""
+    lost = call("a", 0, ue=(UE, 7394, "u1"), mrfp=None)
+    other = call("b", 2 * S, ue=(UE_B, 7394, "u2"), mrfp=(MRFP, MSRP, "m1"))
+    assert linked(lost, other, GOOD) == {"a": [C1], "b": []}
