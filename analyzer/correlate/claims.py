@@ -286,9 +286,8 @@ class ClaimTable:
         return sum(best.values()), by_id
 
     def may_have(self, call: SipCall, life: Termination) -> bool:
-        """Has no call of another conversation a better right to this termination?"""
-        owner = self.owner_of(life)
-        return owner is not None and (owner is call or owner.call_id in self._legs.others(call.call_id))
+        """Has no other call a better right to this termination?"""
+        return self.owner_of(life) is call
 
     def has_both(self, session_ids: tuple[str, str], announcers: Sequence[Announcer]) -> bool:
         """Did another session announce both session-ids of a connection?"""

@@ -362,24 +362,69 @@ def test_a_modify_with_signals_alone_orders_the_connection() -> None:
     assert linked(*long, lives, list(order), made) == {"a": ["1", OTHER], "b": ["2"]}
 
 
-def test_legs_of_one_call_that_announce_the_same() -> None:
-    """A B2BUA without media passes the SDP on: the first leg has termination and connection, as always."""
+def test_a_modify_counts_also_where_the_table_was_read_before() -> None:
+    """What another session asked in between must not matter."""
+    correlator = Correlator(Coverage())
+    g = Gateway(at=START + 15 * S, frame=900_000)
+    things = [call("a", 0, mrfp=None)[0], call("b", 10 * S, mrfp=None)[0]]
+    things += add(1, MS, (MRFP, MSRP, ""), (UE, 7394, ""))[:2]
+    things += add(2, 10 * S + MS, (MRFP, 28570, ""), (UE, 7394, ""))[:2]
+    for thing in things:
+        correlator.add_message(thing)  # type: ignore[arg-type]
+    assert correlator.claims.announcements.version() > 0
+    for message in (g.down("T=90{C=1{MF=ip/1/1{SG{tcpbcc/EstBNC}}}}"), g.up("P=90{C=1{MF=ip/1/1}}")):
+        correlator.add_message(message)
+    correlator.add_connection(silent(f"{MRFP}:40000", f"{UE}:7394", 15 * S + 20 * MS))
+    found = {each.call.call_id: len(each.connections) for each in correlator.finish() if each.call is not None}
+    assert found == {"a": 1, "b": 0}
+
+
+def test_another_termination_goes_on_where_one_is_subtracted() -> None:
+    """The MRFC tries again with a new termination; the BYE was lost."""
+    ends = (MRFP, MSRP, ""), (UE, 7394, "")
+    lives = [*add(1, MS, *ends, until=3 * S), *add(2, 3 * S + 50 * MS, *ends, until=9 * S)]
+    tls = silent(f"{MRFP}:{MSRP}", f"{UE}:7394", 4 * S, "closed")
+    assert linked(call("a", 0)[:3], lives, tls) == {"a": ["1", "2", C1]}
+
+
+def test_what_is_sent_again_prolongs_no_call() -> None:
+    """The 200 to the BYE comes once more four seconds later."""
+    first = call("a", 0)
+    late = Dialog("a", at=START + 9 * S, frame=9000)
+    late.again(first[-1])  # type: ignore[arg-type]
+    tls = silent(f"{MRFP}:{MSRP}", f"{UE}:7394", 7 * S, "closed")
+    assert linked(first, list(late.messages), tls) == {"a": [], "tcp": [C1]}
+
+
+def test_what_is_sent_again_announces_nothing() -> None:
+    """The 200 of the first call is sent again after the INVITE of the second."""
+    first, second = call("a", 0, talk=20 * S), call("b", 5 * S, mrfp=(MRFP, 28570, ""), talk=20 * S)
+    late = Dialog("a", at=START + 6 * S, frame=9000)
+    late.again(first[1])  # type: ignore[arg-type]
+    made = silent(f"{MRFP}:40000", f"{UE}:7394", 7500 * MS)
+    assert linked(first, second, list(late.messages), made) == {"a": [], "b": [OTHER]}
+
+
+@pytest.mark.parametrize("with_h248", [True, False])
+def test_legs_of_one_call_that_announce_the_same(with_h248: bool) -> None:
+    """A B2BUA without media passes the SDP on: the first leg has it all, though the second is answered before it."""
     ends = (UE, 7394, ""), (MRFP, MSRP, "")
-    things: list[list[Thing]] = []
-    for name, at in (("a", 0), ("b", MS)):
+    things: list[list[Thing] | Thing] = []
+    for name, at, answered in (("a", 0, 5 * S + 10 * MS), ("b", MS, 5 * S)):
         d = Dialog(name, at=START + at, frame=at // MS)
         d.icid = "one"
         d.request("INVITE", 1, msrp_sdp(*ends[0]))
-        d.wait(10 * MS - at)
+        d.time = START + answered
         d.response(200, sdp=msrp_sdp(*ends[1]))
         d.request("ACK", 1)
         d.wait(5 * S)
         d.request("BYE", 2)
         d.response(200, "BYE", 2)
         things.append(list(d.messages))
-    life = add(1, 5 * MS, ends[1], ends[0], until=5 * S)
-    tls = silent(f"{MRFP}:{MSRP}", f"{UE}:7394", 20 * MS, "closed")
-    assert linked(*things, life, tls) == {"a": ["1", C1], "b": []}
+    if with_h248:
+        things.append(add(1, 5 * S - 100 * MS, ends[1], ends[0], until=5 * S))
+    things.append(silent(f"{MRFP}:{MSRP}", f"{UE}:7394", 5 * S + 5 * MS, "closed"))
+    assert linked(*things) == {"a": [*(["1"] if with_h248 else []), C1], "b": []}
 
 
 def test_the_other_session_id_alone_takes_nothing() -> None:
