@@ -18,6 +18,9 @@ OF_KIND = {
 }
 
 
+NO_MIKEY = "MSRP over TLS, but no MIKEY-TICKET"
+
+
 def why_no_flow(session: Session, evidence: Evidence) -> str:
     """The reason for a session that follows none."""
     if session.kind != "message":
@@ -30,8 +33,18 @@ def why_no_flow(session: Session, evidence: Evidence) -> str:
             return "no sign of a conference; held against the rules about MSRP and its connection"
         return "not known which end is the MRFC's"
     if evidence.is_secured:
-        return "MSRP over TLS, but no MIKEY-TICKET"
+        return _why_not_mikey(evidence)
     return "no flow that is known fits"
+
+
+def _why_not_mikey(evidence: Evidence) -> str:
+    """TLS, and nothing that speaks for a key from MIKEY-TICKET."""
+    told = [each.media for each in (evidence.offer, evidence.answer) if each is not None and each.media is not None]
+    tls = [part.connection.tls for part in evidence.connection_parts]
+    by_certificate = any(each is not None and each.is_psk is False for each in tls)
+    if by_certificate and not any(media.fingerprints for media in told):
+        return f"{NO_MIKEY} (nothing in the SDP binds the certificate of TLS, RFC 4975 section 14.4)"
+    return NO_MIKEY
 
 
 def is_of_conference(session: Session, evidence: Evidence) -> bool:

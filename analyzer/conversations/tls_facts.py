@@ -33,6 +33,8 @@ class TlsFacts:
     psk_hint: bytes | None = field(default=None, repr=False)
     is_psk: bool | None = None
     "A PSK authenticates it: a PSK suite, or pre_shared_key in TLS 1.3. None: no ServerHello seen."
+    offers_psk: bool | None = None
+    "A ClientHello offered a PSK suite, or pre_shared_key of TLS 1.3. None: no ClientHello seen."
     client_random: bytes = b""
     server_random: bytes = b""
     server_name: str = ""

@@ -15,6 +15,7 @@ from analyzer.evidence.mikey import (
     TRANSFER_RESP,
     KeyManagement,
     key_management,
+    psk_orders,
     ticket_request,
     transfer_init,
 )
@@ -183,8 +184,19 @@ def secured_offer_with_init(rule: Rule, evidence: Evidence) -> Result:
 
 
 def is_e2e(evidence: Evidence) -> bool:
-    """The key is to come from MIKEY: a=key-mgmt in offer or answer, or neither it nor a certificate's fingerprint."""
+    """The key is to come from MIKEY: a=key-mgmt in offer or answer, or a Pre-Shared Key and no certificate.
+
+    Without any sign of them it is TLS as RFC 4975 section 14 has it, with or without fingerprints of certificates.
+    """
     told = [each.media for each in (evidence.offer, evidence.answer) if each is not None and each.media is not None]
     if any(media.key_mgmt for media in told):
         return True
-    return not any(media.fingerprints for media in told)
+    if any(media.fingerprints for media in told):
+        return False
+    return _uses_psk(evidence) or bool(psk_orders(evidence))
+
+
+def _uses_psk(evidence: Evidence) -> bool:
+    """TLS took a Pre-Shared Key, or offered one and was not answered."""
+    found = [part.connection.tls for part in evidence.connection_parts]
+    return any(tls is not None and (tls.offers_psk if tls.is_psk is None else tls.is_psk) for tls in found)

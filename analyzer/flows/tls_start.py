@@ -5,6 +5,7 @@ from __future__ import annotations
 from analyzer.checks.rule import Rule
 from analyzer.conversations.tls_facts import TlsFacts
 from analyzer.evidence import Evidence
+from analyzer.evidence.mikey import transfer_init, transfer_resp
 from analyzer.findings import Result, Status, not_observable
 
 TOLERANCE_NS = 2_000_000
@@ -47,10 +48,17 @@ def tls_started_by(rule: Rule, evidence: Evidence, who: str) -> Result:
         )
     if tls.is_psk is False:
         return rule.broken(
-            "TLS was not set up with a pre-shared key: the key agreed by MIKEY-TICKET protects nothing.",
+            f"TLS was not set up with a pre-shared key: {_key(evidence)} protects nothing.",
             tls.hello.frames,
             expected="a PSK cipher suite (RFC 4279), or pre_shared_key in TLS 1.3",
             actual=f"{tls.version} {tls.cipher_suite}",
         )
     end = tls.established.time if tls.established is not None else tls.hello.time
     return Result(Status.OK, frames=tls.hello.frames, begin=tls.hello.time, end=end)
+
+
+def _key(evidence: Evidence) -> str:
+    """The key that there was to use."""
+    if transfer_init(evidence) is not None or transfer_resp(evidence) is not None:
+        return "the key agreed by MIKEY-TICKET"
+    return "the key that the MRFC gave the MRFP"

@@ -10,6 +10,7 @@ from analyzer.conversations.tls_transcript import TlsTranscript
 from analyzer.opening.records import Places
 from dissectors.framing import Framed
 from dissectors.msrp import MsrpMessage, MsrpStream
+from dissectors.tls.cipher_suites import cipher_suite_name
 from dissectors.tls.events import (
     AlertSeen,
     ApplicationData,
@@ -130,6 +131,7 @@ class TlsReader:
             moment = self._row(event.direction, event.start, event.end, "ClientHello")
             if self._facts.hello is None:
                 self._facts.hello = moment
+            self._facts.offers_psk = bool(self._facts.offers_psk) or _offers_psk(message)
         elif isinstance(message, ServerHello):
             session = self._observer.sessions[-1] if self._observer.sessions else None
             told = f" {session.version_name} {session.cipher_suite_name}" if session is not None else ""
@@ -207,3 +209,8 @@ class TlsReader:
         kept = not any(transcript.left_out)
         last = max(heard) if not kept else connection.last
         return Ending(last, min(ends, default=None), (heard[0], heard[1]), (kept and finished[0], kept and finished[1]))
+
+
+def _offers_psk(hello: ClientHello) -> bool:
+    """A PSK suite of TLS 1.2 (RFC 4279) in a ClientHello, or a key that TLS 1.3 is to use."""
+    return bool(hello.psks) or any("_PSK_" in cipher_suite_name(each) for each in hello.cipher_suites)
