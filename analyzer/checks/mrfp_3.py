@@ -32,7 +32,7 @@ def judge(evidence: Evidence) -> Result:
                 continue
             order = remote_at(evidence, frame)
             path = order.remote.path if order is not None and order.remote is not None else ()
-            unknown = unseen_remote(evidence, text)
+            unknown = unseen_remote(evidence, text, view.sent(1 - view.mrfp).from_paths)
             if order is None or unknown:
                 unseen = unknown or "the MRFP sent before any command that was captured gave it a path"
                 continue

@@ -350,7 +350,8 @@ class Evidence:
         The Add of Reserve And Configure (dial-in), or a later Modify (dial-out): there the first after the answer
         counts, if there is one, since a Remote before it cannot be the UE's.
         """
-        if self.side is Side.ANSWERS and self.mrfp is not None and not self.mrfp.added:
+        reserve = self.reserve
+        if self.side is Side.ANSWERS and self.mrfp is not None and (reserve is None or reserve.request is None):
             return None  # the Add had it: what came later is of a later offer
         found = [each for each in self.set_up_orders if each.remote is not None and not each.remote.is_empty]
         if self.side is Side.OFFERS and self.answer is not None and self.answer.sent:

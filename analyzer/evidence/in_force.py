@@ -6,8 +6,11 @@ lacks may have been in force in between. A rule compares only with what was in f
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from analyzer.conversations.msrp_facts import Seen
+from analyzer.correlate.missing import missing_sip
 from analyzer.evidence.gateway import Order
 from dissectors.msrp import session_id_of
 
@@ -26,13 +29,18 @@ def remote_at(evidence: Evidence, frame: int) -> Order | None:
     return found
 
 
-def unseen_remote(evidence: Evidence, path: str) -> str:
-    """Why the MRFP may have been given `path` (URIs, separated by a space) without our seeing it, or empty."""
+def unseen_remote(evidence: Evidence, path: str, own: Iterable[Seen] = ()) -> str:
+    """Why the MRFP may have been given `path` (URIs, separated by a space) without our seeing it, or empty.
+
+    `own` are the paths by which the UE calls itself in MSRP.
+    """
     if evidence.orders_incomplete:
         return evidence.orders_incomplete
     for announced in evidence.announced_as(session_id_of(path)):
         if " ".join(announced.end.path) == path:
             return "the command that passed on this path, which SIP announces, was not captured"
+    if any(text == path for text, _ in own) and evidence.facts is not None and missing_sip(evidence.facts):
+        return "SIP of this session is missing in the capture, and the UE calls itself by this path"
     return ""
 
 

@@ -298,7 +298,7 @@ class LaterOffer(FirstOffer):
             return "the MRFP connects anew: the command for it was not captured"
         theirs = self.theirs.end.path[-1] if self.theirs is not None and self.theirs.end.path else ""
         ours = self.ours.end.path[-1] if self.ours is not None and self.ours.end.path else ""
-        for view in self.msrp:
+        for view in self._whole.msrp:  # on a connection of before, too
             if view.mrfp is None:
                 continue
             sent = view.sent(view.mrfp)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from analyzer.conversations.offer_answer import Exchange
 from analyzer.evidence.gateway import Order
+from dissectors.sip import SipMessage
 
 
 def is_in_dialog(exchange: Exchange) -> bool:
@@ -23,7 +24,18 @@ def is_in_dialog(exchange: Exchange) -> bool:
 def at_set_up(found: Sequence[Exchange]) -> list[Exchange]:
     """Without the offers inside the dialog, where an exchange that may have set the session up stands before them."""
     first = [each for each in found if not is_in_dialog(each) and not each.rejected]
+    opening = next((each.offer.message.decoded for each in first if each.offer is not None), None)
+    if opening is not None and opening.is_request:
+        first = [each for each in first if not _answers_later(each, opening)]
     return first or list(found)
+
+
+def _answers_later(exchange: Exchange, opening: SipMessage) -> bool:
+    """Is it a lone answer to a later request of who made the first offer?"""
+    if exchange.offer is not None or exchange.answer is None:
+        return False
+    sip = exchange.answer.message.decoded
+    return bool(sip.from_tag == opening.from_tag and sip.cseq > opening.cseq)
 
 
 def is_late(exchange: Exchange | None, every: Sequence[Exchange]) -> bool:

@@ -232,6 +232,20 @@ def test_a_later_offer_is_not_taken_for_the_first(lost: tuple[str, ...], unseen:
     assert {code for code in unseen if session.results[code].status is Status.NOT_OBSERVABLE} == unseen
 
 
+SIGNALLING = (
+    "invite", "trying", "answer", "ack", "add", "add-reply", "connect", "reinvite", "reinvite-ok", "reinvite-ack",
+    "modify", "modify-reply", "bye", "bye-ok", "subtract", "subtract-reply",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("first", SIGNALLING)
+def test_no_two_steps_that_the_capture_lacks_make_anybody_wrong(first: str, tmp_path: Path) -> None:
+    for second in SIGNALLING[SIGNALLING.index(first) :]:
+        result = judged(tmp_path, lost=(first, second))
+        severe = {finding.code for each in result.sessions for finding in each.findings if finding.severity != "info"}
+        assert (second, severe) == (second, set())
+
+
 @pytest.mark.parametrize("lost", [("reinvite",), ("reinvite-ok",), ("modify", "modify-reply"), ()])
 def test_a_wrong_set_up_is_found_beside_a_later_offer(lost: tuple[str, ...], tmp_path: Path) -> None:
     wrong = replaced("answer", "/s1f00dQ9x4mB7tLz;tcp", "/invented0815;tcp")
