@@ -74,7 +74,8 @@ class MsrpExchange:
                 if request is None or time - request[0] > RESPONSE_TIME or request[5] != way.index:
                     break
                 del theirs[transaction_id]
-                rows.append((time, (frame,), direction, "msrp", "200 OK", way.index))
+                answered, _, _ = request[4].partition(" ")
+                rows.append((time, (frame,), direction, "msrp", f"200 OK ({answered})", way.index))
                 way.responses += 1
             else:
                 message_id, asks, span, content_type, inner, body, size = fields
@@ -123,8 +124,11 @@ class MsrpExchange:
         elif method == "REPORT":
             report = message.report_status
             summary = f"REPORT {message.message_id} {report.code if report is not None else 'without status'}"
+        elif is_request:
+            summary = method
         else:
-            summary = method if is_request else f"{message.status} {message.comment}".rstrip()
+            answered = self._watch.method_of(message.transaction_id, 1 - direction)
+            summary = f"{message.status} {message.comment}".rstrip() + (f" ({answered})" if answered else "")
         row: Row = (time, frames, direction, "msrp", summary, way.index)
         self._connection.rows.append(row)
         if not is_request:

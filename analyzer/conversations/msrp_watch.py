@@ -101,6 +101,11 @@ class ExchangeWatch:
         if found is not None:
             self._answer(transaction_id, *found)
 
+    def method_of(self, transaction_id: str, direction: int) -> str:
+        """The method of a request that this direction sent and that may still be answered; empty when there is none."""
+        row = self.waiting[direction].get(transaction_id) or self.unanswered[direction].get(transaction_id)
+        return row[4].partition(" ")[0] if row is not None else ""
+
     def forget_waiting(self, direction: int) -> None:
         """Drop the older half of too many."""
         self._forget(self.waiting[direction], direction)
