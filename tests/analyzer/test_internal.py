@@ -354,13 +354,13 @@ def test_a_datagram_that_a_decoder_fails_on(monkeypatch: pytest.MonkeyPatch) -> 
     frame = next(each["frames"][0] for each in RIGHT[BAD]["timeline"] if each["protocol"] == "sip")
     decoded: list[bytes] = []
 
-    def decode(data: bytes) -> Any:
+    def decode(data: bytes, not_captured: int = 0) -> Any:
         decoded.append(data)
         if len(decoded) == 1:
             raise RecursionError(SECRET)
         return decode_sip(data)
 
-    monkeypatch.setattr(lane, "decode_sip", decode)
+    monkeypatch.setattr(lane, "decode_sip_as_far", decode)
     text = analysed()[0]
     (told,) = json.loads(text)["coverage"]["undecoded"]
     assert told["protocol"] == "sip"

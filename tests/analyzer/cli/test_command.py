@@ -107,7 +107,7 @@ def test_damage_is_said_first(tmp_path: Path) -> None:
 @pytest.mark.skipif(not SIP_CALLS.exists(), reason="the shared captures are not here")
 def test_several_captures() -> None:
     done = mrfscope("analyze", SIP_CALLS, SAMPLE)
-    assert done.returncode == 1, "four of its calls are refused"
+    assert done.returncode == 0, "four of its calls are refused, and none has a message session"
     assert f"  mergecap -w merged.pcapng {SIP_CALLS} {SAMPLE}\n" in done.stdout
 
 

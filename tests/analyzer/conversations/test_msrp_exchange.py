@@ -53,7 +53,7 @@ def test_rows_and_figures() -> None:
     follows.finish(Ending(4))
     assert connection.rows == [
         (0, (1,), 0, "msrp", "SEND m2 text/plain 5 octets", 0),
-        (1, (2,), 1, "msrp", "200 OK", 0),
+        (1, (2,), 1, "msrp", "200 OK (SEND)", 0),
         (2, (3,), 0, "msrp", "REPORT m2 408", 0),
         (3, (4,), 0, "msrp", "NICKNAME", 0),
     ]
