@@ -599,3 +599,19 @@ def test_a_signal_of_a_later_exchange_is_none_of_the_set_up(tmp_path: Path) -> N
     session = judged(tmp_path, passive, MOVED, opened)
     assert session.results["TCP-4"].status is Status.NOT_APPLICABLE
     assert not session.results["TCPC-1"].is_broken
+
+
+def test_an_offer_of_another_dialog_changes_nothing(tmp_path: Path) -> None:
+    """The same Call-ID with another To tag: another fork, or another leg of a back-to-back user agent."""
+    other = MOVED.replace("tag=<<to_tag>>", "tag=another")
+    assert other != MOVED
+    assert not any("offer (frame" in each.message for each in judged(tmp_path, other).findings)
+
+
+def test_requests_by_the_path_of_the_other_exchange_are_right(tmp_path: Path) -> None:
+    """The session-id stays and the port changes: To-Path was right before, and is right after (CONN-3)."""
+    path = "msrp://198.51.100.7:7400/jshA7weztas2s93i9ek2;tcp"
+    steps = [each.replace(UE_PATH, path) for each in (MOVED, CONFIGURE, RECONNECT, SEND_MOVED)]
+    session = judged(tmp_path, *steps)
+    assert told(session) == []
+    assert session.results["CONN-3"].status is Status.OK

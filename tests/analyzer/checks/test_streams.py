@@ -447,3 +447,28 @@ def test_only_so_many_streams_are_judged(tmp_path: Path) -> None:
     session = judged(tmp_path, values + media)
     assert session.state == "ended, 5 MSRP streams not judged"
     assert {each.message.partition(":")[0] for each in session.findings} <= {f"m= line {n}" for n in range(1, 17)}
+
+
+def test_streams_at_one_place_are_told_by_session_id(tmp_path: Path) -> None:
+    """Both at the same addresses and ports, with the ids of the streams in the other order."""
+    swapped = '[[change]]\nstep = "add"\nreplace = "ST=2{O"\nwith = "ST=9{O"\n' + replaced("add", "M{ST=1{", "M{ST=12{")
+    swapped += replaced("add-reply", "M{ST=1{", "M{ST=12{") + replaced("add-reply", ",ST=2{", ",ST=9{")
+    values = '[values]\nevents = "tcpbcc/BNCChange{Type=failed}"\nsignals = "tcpbcc/EstBNC"\n'
+    assert told(judged(tmp_path, values + SHARED + swapped)) == []
+
+
+def test_an_early_answer_of_another_fork_makes_no_stream(tmp_path: Path) -> None:
+    """A 183 of one fork takes the file, the 200 of another refuses it: there is the chat alone."""
+    early = step(
+        "early",
+        0.002,
+        "mrfc -> ue",
+        "SIP/2.0 183 Session Progress\n<<dialog>><<sdp_headers>>",
+        content=HEAD.format("mrfp") + CHAT_ANSWER + FILE_ANSWER,
+        branch="z9hG4bK1",
+        to_tag=";tag=other",
+        cseq="1 INVITE",
+    )
+    session = judged(tmp_path, FILE_REFUSED + early)
+    assert told(session) == []
+    assert not any("m= line" in each.reason for each in session.results.values())
