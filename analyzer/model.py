@@ -129,6 +129,8 @@ class Coverage:
     gaps_total: int = 0
     tls_sessions: int = 0
     tls_undecrypted: Counter[str] = field(default_factory=Counter)
+    tls_foreign: int = 0
+    "Of the undecrypted those of other services than MSRP and SIP, which are no sessions (`correlate.foreign_tls`)."
     keys: list[tuple[str, int, int]] = field(default_factory=list)
     "Every supplied key by name: sessions that it opened, and sessions it was tried for in vain."
     unlinked: Counter[str] = field(default_factory=Counter)
@@ -168,6 +170,7 @@ class Coverage:
         ):
             mine.update(its)
         self.tls_sessions += other.tls_sessions
+        self.tls_foreign += other.tls_foreign
         # In order of frames, whichever lane they were read in.
         self.undecoded = sorted([*self.undecoded, *other.undecoded], key=attrgetter("frame", "offset"))[:MAX_LISTED]
         self.undecoded_total += other.undecoded_total

@@ -20,6 +20,7 @@ from analyzer.capture.reader import CaptureReader, open_captures
 from analyzer.conversations.tls_transcript import HANDSHAKE_OCTETS, KEPT_OCTETS
 from analyzer.correlate.awaited import Awaited
 from analyzer.correlate.correlator import Correlator
+from analyzer.correlate.foreign_tls import NOTE, is_foreign
 from analyzer.correlate.nodes import NodeTable
 from analyzer.correlate.session import Conference, Session
 from analyzer.evidence.scope import Scope
@@ -197,6 +198,9 @@ class Analysis:
                 self._decrypt(session, correlator)
             except Exception as error:
                 note_internal(session, "decrypting", error)
+            if is_foreign(session, correlator.nodes):
+                self._leave_out(session)
+                continue
             if judge is not None and not session.is_bare:
                 judge(session, correlator.nodes, correlator.scope)
             if self._awaited.left:
@@ -206,6 +210,13 @@ class Analysis:
             except Exception as error:
                 note_internal(session, "keeping", error)
             yield session
+
+    def _leave_out(self, session: Session) -> None:
+        """Count TLS that is no session of ours."""
+        for part in session.connections:
+            tls = part.connection.tls
+            self.coverage.notes[NOTE] += 1
+            self.coverage.tls_foreign += tls is not None and not tls.decrypted
 
     def _decrypt(self, session: Session, correlator: Correlator) -> None:
         if any(part.connection.transcript is not None for part in session.connections):

@@ -267,7 +267,9 @@ def analyze(
         return EXIT_UNREADABLE
     if tally.failing:
         return EXIT_FINDINGS
-    return EXIT_UNDECRYPTED if require_decrypt and analysis.coverage.tls_undecrypted.total() else 0
+    coverage = analysis.coverage
+    closed = coverage.tls_undecrypted.total() - coverage.tls_foreign
+    return EXIT_UNDECRYPTED if require_decrypt and closed else 0
 
 
 def _codes(given: tuple[str, ...], option: str, configured: list[str], project: Project, suite: Suite) -> list[str]:
@@ -320,6 +322,10 @@ def _nothing(analysis: Analysis, paths: list[str]) -> tuple[str, str]:
     if coverage.undecoded:
         worst = coverage.undecoded[0]
         why = f"; {coverage.undecoded_total} could not be decoded, the first in frame {worst.frame}: {worst.reason}"
+    if coverage.tls_foreign:
+        why = (
+            f" ({packets}; TLS of {coverage.tls_foreign} connections that nothing announces: --node ADDR=ROLE lists it)"
+        )
     name = next((path for path in paths if path != "-"), "CAPTURE")
     hint = "mrfscope reads SIP, H.248 (Megaco) and MSRP, not encrypted, on any port (H.248 binary: --udp-port); "
     return (

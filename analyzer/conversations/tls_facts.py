@@ -34,7 +34,7 @@ class TlsFacts:
     is_psk: bool | None = None
     "A PSK authenticates it: a PSK suite, or pre_shared_key in TLS 1.3. None: no ServerHello seen."
     offers_psk: bool | None = None
-    "A ClientHello offered a PSK suite, or pre_shared_key of TLS 1.3. None: no ClientHello seen."
+    "A ClientHello offered a PSK suite, or an external key of TLS 1.3. None: no ClientHello seen."
     client_random: bytes = b""
     server_random: bytes = b""
     server_name: str = ""

@@ -212,5 +212,10 @@ class TlsReader:
 
 
 def _offers_psk(hello: ClientHello) -> bool:
-    """A PSK suite of TLS 1.2 (RFC 4279) in a ClientHello, or a key that TLS 1.3 is to use."""
-    return bool(hello.psks) or any("_PSK_" in cipher_suite_name(each) for each in hello.cipher_suites)
+    """A PSK suite of TLS 1.2 (RFC 4279) in a ClientHello, or a key that TLS 1.3 is to use.
+
+    Tickets of resumption have an age; a key from elsewhere has 0 for it (RFC 8446 section 4.2.11).
+    """
+    return any(not each.obfuscated_ticket_age for each in hello.psks) or any(
+        "_PSK_" in cipher_suite_name(each) for each in hello.cipher_suites
+    )
