@@ -29,7 +29,7 @@ NET = f"127.{96 + (os.getpid() >> 8) % 32}.{os.getpid() & 0xFF}"
 "Apart from other runs on this machine."
 MRFC, GATEWAY, UE = (f"{NET}.{number}" for number in (1, 2, 3))
 ROOM, ALICE = "sip:chat-17@conf.example.net", "sip:alice@ims.example.net"
-PATIENCE = 40.0
+PATIENCE = 60.0
 "s for one step; Erlang is slow to start on a loaded machine."
 
 HEAD = "!/2 [192.0.2.20]:2944\n"

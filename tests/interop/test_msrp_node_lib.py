@@ -41,7 +41,7 @@ NET = f"127.{128 + (os.getpid() >> 8) % 32}.{os.getpid() & 0xFF}"
 "Apart from other runs on this machine."
 FOCUS, GATEWAY, ALICE_AT, NODE_AT = (f"{NET}.{number}" for number in (1, 2, 3, 4))
 ROOM, ALICE, NODE = "sip:chat-17@conf.example.net", "sip:alice@ims.example.net", "sip:node@ims.example.net"
-PATIENCE = 40.0
+PATIENCE = 60.0
 "s for one thing to happen on a loaded machine."
 
 pytestmark = pytest.mark.interop

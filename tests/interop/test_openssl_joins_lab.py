@@ -75,7 +75,7 @@ class Typist:
     def leave(self) -> None:
         self._kill.cancel()
         self._end()
-        self.shell.communicate(timeout=20)
+        self.shell.communicate(timeout=60)
 
     def _end(self) -> None:
         """The shell and all that it started."""

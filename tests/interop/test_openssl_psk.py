@@ -43,10 +43,10 @@ class Served:
 
     def _serve(self) -> None:
         with self._listener:
-            self._listener.settimeout(20)
+            self._listener.settimeout(60)
             line, _ = self._listener.accept()
         with line:
-            line.settimeout(20)
+            line.settimeout(60)
             self.server.start()
             try:
                 while data := line.recv(65536):

@@ -45,7 +45,7 @@ def lab_up(folder: Path) -> Iterator[subprocess.Popen[str]]:
             yield lab
         finally:
             lab.send_signal(signal.SIGTERM)
-            _, said = lab.communicate(timeout=20)
+            _, said = lab.communicate(timeout=60)
         assert (lab.returncode, said) == (0, "")
 
 
@@ -87,7 +87,7 @@ class MsrpEnd:
 
 def held() -> dict[str, float]:
     """What MRFC and MRFP hold, and the connections that are open."""
-    with urlopen(f"http://{NET}.60:9100/metrics", timeout=5) as answer:
+    with urlopen(f"http://{NET}.60:9100/metrics", timeout=60) as answer:
         text = answer.read().decode()
     return {
         (kind or function + " connections"): float(value)
@@ -99,7 +99,7 @@ def held() -> dict[str, float]:
 
 def until_nothing_is_held() -> dict[str, float]:
     """The last SIPp call is over once it has its 200; the MRFP may still be at its Subtract."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while any((found := held()).values()) and time.monotonic() < until:
         time.sleep(0.1)
     return found

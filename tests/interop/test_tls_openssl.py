@@ -341,7 +341,7 @@ def test_the_server_refuses_the_key() -> None:
     try:
         relay = Relay(port)
         client = openssl_client(relay.port, "-brief", "-psk", "ff" * 16, "-psk_identity", "id", *options)
-        client.process.wait(20)
+        client.process.wait(60)
         client.stop()
         relay.join()
     finally:

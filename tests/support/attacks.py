@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 Endpoint = tuple[str, int]
-PATIENCE = 10.0
+PATIENCE = 60.0
 "s for an answer, on a loaded machine."
 
 

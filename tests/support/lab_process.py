@@ -46,7 +46,7 @@ def watched(folder: Path, first: str, *arguments: str | Path) -> Iterator[Watche
                 assert process.stdout.readline().startswith(first), log.read_text()
             yield Watched(process, log)
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0
+            assert process.wait(60) == 0
         finally:
             process.kill()
     assert "Traceback" not in log.read_text()

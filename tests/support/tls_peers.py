@@ -19,7 +19,7 @@ from dissectors.tls.observer import TlsObserver
 from dissectors.tls.secrets import TlsSecrets
 
 OPENSSL = shutil.which("openssl") or "openssl"
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 
 Chunk = tuple[int, bytes]
 """Direction (0: from who opened the TCP connection) and octets, as one read of the relay gave them."""

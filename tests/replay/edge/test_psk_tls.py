@@ -224,8 +224,8 @@ def test_one_context_for_many_clients(way: PskWay, version: ssl.TLSVersion) -> N
 
 def test_sockets_that_block(way: PskWay, version: ssl.TLSVersion) -> None:
     ours, theirs = socket.socketpair()
-    ours.settimeout(20)
-    theirs.settimeout(20)
+    ours.settimeout(60)
+    theirs.settimeout(60)
     server = psk_context(is_client=False, psk=PSK, version=version, way=way)
     client = psk_context(is_client=True, psk=PSK, identity="a", version=version, way=way)
     heard: list[tuple[str | None, bytes]] = []

@@ -120,7 +120,7 @@ def test_octets_by_chance(which: str, request: pytest.FixtureRequest) -> None:
 def test_an_order_of_a_stranger_is_refused() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         stranger.bind((f"{NET}.99", 0))
-        stranger.settimeout(10)
+        stranger.settimeout(60)
         stranger.sendto(b"!/2 [192.0.2.99]:2944\nT=1{C=*{W-S=*}}", MRFP)
         assert b"ER=504" in stranger.recv(9000)
 

@@ -106,7 +106,7 @@ def test_two_people_talk(tmp_path: Path) -> None:
         bob.sees("mrfscope: ue: heard 4 messages, 2 of 3 requests of its own went well; left")
         ann.type("\x04")  # the end of the input
         ann.sees("ue: heard 1 messages, 5 of 5 requests of its own went well; left")
-        assert (ann.process.wait(20), bob.process.wait(20)) == (0, 1)
+        assert (ann.process.wait(60), bob.process.wait(60)) == (0, 1)
 
 
 @needs_command
