@@ -38,6 +38,7 @@ def described(number: int) -> str:
         ("kjhd37e2e20w2a", f"kjhd37e2e20w2a{number:02}"),
         ("t2c81hE2E5n0pYq6K", f"t2c81hE2E5n0pYq6K{number:02}"),
         ("ip/1/mb/43", f"ip/1/mb/{100 + number}"),
+        ('context = "20"', f'context = "{20 + number}"'),  # a gateway gives a context's number once while it lives
         ("5678dc1234b0e7fe2e", f"icid{number}"),
         ("3e6b1b0bd4a14c1e8f1c5b3a5a0e8e2e", f"{number + 1:032x}"),
         ("c0a7ef10be2344b8b1ee6c62a9c11e2e", f"{number + 1001:032x}"),
