@@ -133,6 +133,8 @@ class Coverage:
     "Of the undecrypted those of other services than MSRP and SIP, which are no sessions (`correlate.foreign_tls`)."
     keys: list[tuple[str, int, int]] = field(default_factory=list)
     "Every supplied key by name: sessions that it opened, and sessions it was tried for in vain."
+    keys_fitting: set[str] = field(default_factory=set)
+    "Of these the names that verified a ticket or a message of MIKEY-TICKET."
     unlinked: Counter[str] = field(default_factory=Counter)
     "Messages that belong to no session, by protocol."
     unlinked_list: list[str] = field(default_factory=list)

@@ -171,6 +171,7 @@ class Analysis:
             self.coverage.notes.update(correlator.scope.clock_notes())
         if self.options.opener is not None:
             self.coverage.keys = self.options.opener.account()
+            self.coverage.keys_fitting = self.options.opener.ring.fitting()
             self.coverage.notes.update(self.options.opener.notes)
         self.captures = [
             CaptureInfo(each.path, each.format, each.packets, each.first, each.last, each.damage, dict(each.skipped))

@@ -27,7 +27,7 @@ RULE = Rule(
     interfaces=("sip", "tcp"),
     of_set_up=True,
     each_offer=True,
-    yields_to=("TCP-1", "TCP-6", "TCP-4", "TCP-5", "SDP-SETUP", "DIN-1d", "DOUT-5"),
+    yields_to=("TCP-6", "TCP-4", "TCP-5", "SDP-SETUP", "DIN-1d", "DOUT-5"),
     why="A side that knows only RFC 4975 has no a=setup and expects the offerer to connect: as answerer it waits, as "
     "offerer it connects, whatever the other side has in mind.",
     causes=(

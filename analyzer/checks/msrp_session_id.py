@@ -40,16 +40,40 @@ def _wrong(evidence: Evidence, view: MsrpView, direction: int) -> Finding | None
         return None  # AUTH goes to a relay, whose URI has no session-id yet (RFC 4976 section 5.1)
     for seen in view.session.observations:
         if seen.kind == "wrong-session-id" and seen.direction == direction:
-            return _tell(view, direction, seen.frames, f"session-id {word(seen, 'expected')}", Confidence.CERTAIN)
+            frames = (*_told_by(evidence, view, direction), *seen.frames)
+            return _tell(view, direction, frames, f"session-id {word(seen, 'expected')}", Confidence.CERTAIN)
     if view.mrfp is None or view.sent(1 - direction).request_paths:
         return None
     announced = evidence.their_session_ids if view.mrfp == direction else evidence.our_session_ids
-    if not announced or receiver in announced:
+    if not announced or receiver in announced or _is_known(view, 1 - direction):
         return None
     # A later offer that escaped the capture may have given it.
     lost = evidence.orders_incomplete or (evidence.facts is not None and missing_sip(evidence.facts))
     sure = Confidence.LIKELY if lost else Confidence.CERTAIN
     return _tell(view, direction, (sent[0][1],), f"session-id {' or '.join(sorted(announced))}", sure)
+
+
+def _told_by(evidence: Evidence, view: MsrpView, direction: int) -> tuple[int, ...]:
+    """The command that gave the MRFP this session-id: then it did as told, and OFFER-1 or ANS-1 tells the fault."""
+    if view.mrfp != direction:
+        return ()
+    receiver = view.session_id(1 - direction)
+    for order in evidence.orders:
+        end = order.remote.end if order.remote is not None else None
+        if end is not None and end.session_id == receiver:
+            return order.frames
+    return ()
+
+
+def _is_known(view: MsrpView, direction: int) -> bool:
+    """Does this side call itself so in another pair of session-ids on the connection?"""
+    sessions = view.connection.sessions
+    wanted = view.session_id(direction)
+    return any(
+        sessions[index].ways[direction].request_paths
+        and wanted == (sessions[index].server_session_id if direction else sessions[index].client_session_id)
+        for index in view.connection.sessions_with({wanted})
+    )
 
 
 def _tell(view: MsrpView, direction: int, frames: tuple[int, ...], expected: str, confidence: Confidence) -> Finding:
@@ -79,5 +103,5 @@ RULE = Rule(
     fix="Take the path of the answer (or offer) that is in force, octet for octet.",
     example="a=path:msrp://203.0.113.5:28563/s1f00d;tcp\nwrong:  To-Path: msrp://203.0.113.5:28563/S1F00D;tcp",
     yields_to=("MRFP-3", "OFFER-5", "SEND-3"),
-    same_frames=("MRFP-2",),
+    same_frames=("MRFP-2", "OFFER-1", "ANS-1"),
 )

@@ -79,6 +79,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     judge=judge,
     interfaces=("sip",),
+    yields_to=("DIN-1d",),
     same_frames=("TCP-1", "TCP-6", "DIN-1d", "DOUT-5"),
     why="Where both are active two connections are tried; where both are passive none is.",
     causes=(

@@ -255,6 +255,7 @@ class ExchangeWatch:
         if len(self._ways) < 2 or self.lost[1 - direction]:
             return
         own: dict[str, list[str]] = {}
+        given: set[str] = set()  # in whichever pair: sessions share a connection (RFC 4975 section 5.4)
         pairs = [
             (each.client_session_id, each.server_session_id)[:: -1 if direction else 1]
             for each in self._connection.sessions
@@ -262,9 +263,10 @@ class ExchangeWatch:
         for (sender, receiver), ways in zip(pairs, self._ways, strict=True):
             if ways[1 - direction].request_paths:
                 own.setdefault(sender, []).append(receiver)
+                given.add(receiver)
         for index, ((sender, receiver), ways) in enumerate(zip(pairs, self._ways, strict=True)):
             way, expected = ways[direction], own.get(sender)
-            if not expected or receiver in expected or way.first_request is None:
+            if not expected or receiver in given or way.first_request is None:
                 continue
             request = way.first_request
             method, _ = _named(request)

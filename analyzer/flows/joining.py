@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from analyzer.checks.rule import Rule
 from analyzer.checks.tcp_connections import TOO_SHORT, is_shown
-from analyzer.evidence import Evidence
+from analyzer.evidence import Announced, Evidence
 from analyzer.findings import Result, Status, not_applicable, not_observable
 from analyzer.flows.instructions import names_of_tcp_events, start_wanted
 from analyzer.model import Confidence
@@ -176,7 +176,7 @@ def answer_of_mrfc(rule: Rule, evidence: Evidence) -> Result:
     if not answer.end.port:
         return not_applicable("the answer rejects the MSRP stream")
     altered = evidence.altered(answer)
-    if answer.end.setup != "active":
+    if answer.end.setup != "active" and not _offerer_opens(evidence, answer):
         if altered:
             return not_observable(altered)
         told = f"a=setup:{answer.end.setup}" if answer.end.setup else "no a=setup"
@@ -202,6 +202,12 @@ def answer_of_mrfc(rule: Rule, evidence: Evidence) -> Result:
                 actual=f"{answer.end.address} port {answer.end.port}",
             )
     return Result(Status.OK, frames=answer.frames, begin=answer.time, end=answer.sent)
+
+
+def _offerer_opens(evidence: Evidence, answer: Announced) -> bool:
+    """An offer without `a=setup` leaves nothing but passive to the answer (RFC 6135 section 4.1): TCP-1 tells it."""
+    offer = evidence.offer
+    return offer is not None and not offer.end.setup and answer.end.setup in ("", "passive")
 
 
 def response_with_answer(rule: Rule, evidence: Evidence) -> Result:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from analyzer.keys.supplied import KeyKind, SuppliedKey
 from dissectors.errors import DecodeError
-from dissectors.mikey import IdRole, MikeyMessage, Secret, SecretKind, decode_policy
+from dissectors.mikey import IdRole, MikeyMessage, Secret, SecretKind, Unlocked, decode_policy
 
 MAX_TRIED = 1024
 "Keys of one kind tried for one session: those that name what is seen come first, then those that opened others."
@@ -88,13 +88,24 @@ class KeyRing:
             else:
                 key.failed += 1
 
+    def note_fitting(self, unlocked: Unlocked | None) -> None:
+        """Note the keys that a MIKEY-TICKET exchange verifies with."""
+        for attempt in unlocked.attempts if unlocked is not None else ():
+            key, checks = self._by_name.get(attempt.secret.name), attempt.checks
+            if key is not None and True in (checks.ticket, checks.transfer_init, checks.transfer_resp):
+                key.fits = True
+
     def account(self) -> list[tuple[str, int, int]]:
         """Every key by name: sessions that it opened, and sessions it was tried for in vain."""
         return [(key.name, key.used, key.failed) for key in self.keys]
 
     def unused(self) -> list[SuppliedKey]:
-        """Keys that opened nothing."""
-        return [key for key in self.keys if not key.used]
+        """Keys that opened nothing, and fit nothing."""
+        return [key for key in self.keys if not key.used and not key.fits]
+
+    def fitting(self) -> set[str]:
+        """Names of the keys that verified a ticket or a message of MIKEY-TICKET."""
+        return {key.name for key in self.keys if key.fits}
 
 
 def _direct(key: SuppliedKey) -> Secret:

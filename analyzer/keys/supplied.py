@@ -45,6 +45,8 @@ class SuppliedKey:
     port: int | None = None
     used: int = field(default=0, compare=False)
     "Sessions that it opened."
+    fits: bool = field(default=False, compare=False)
+    "It verified a ticket or a message of MIKEY-TICKET, whether or not TLS was there to be opened."
     failed: int = field(default=0, compare=False)
     "Sessions that it was tried for, and did not open."
 

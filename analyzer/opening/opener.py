@@ -118,6 +118,7 @@ class Opener:
                 facts = part.connection.tls = _failed(part.connection, error)
                 coverage.tls_undecrypted[facts.outcome] += 1
         session.unlocked = keys.unlocked()
+        self._note_fitting(session)
         if session.kind == "tcp" and any(part.session_indexes for part in parts):
             session.kind = "message"
 
@@ -126,6 +127,11 @@ class Opener:
         if any(self.ring.keys):
             session.unlocked = SessionKeys(Evidence(session, nodes, scope, self._profile), self.ring).unlocked()
             self._keys_of_streams(session, nodes, scope)
+            self._note_fitting(session)
+
+    def _note_fitting(self, session: Session) -> None:
+        for unlocked in (session.unlocked, *session.unlocked_streams.values()):
+            self.ring.note_fitting(unlocked)
 
     def _keys(self, session: Session, nodes: NodeTable, scope: Scope) -> SessionKeys:
         return SessionKeys(Evidence(session, nodes, scope, self._profile), self.ring, psk_from_h248=self._psk_from_h248)

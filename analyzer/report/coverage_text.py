@@ -68,8 +68,7 @@ def coverage_lines(coverage: Coverage, paint: Paint, *, everything: bool = False
         )
     for name, opened, failed in coverage.keys:
         if not opened:
-            why = f"tried for {number_of(failed, 'session')}, opened none" if failed else "fits nothing in the capture"
-            yield _row("key", f"{printable(name)}: {why}")
+            yield _row("key", f"{printable(name)}: {_of_no_use(coverage, name, failed)}")
     yield from _table("not used", ranked(coverage.ignored))
     yield from _list(
         "undecoded",
@@ -94,6 +93,13 @@ def coverage_lines(coverage: Coverage, paint: Paint, *, everything: bool = False
         yield _row("unlinked", f"{counts} in no session")
         yield from _items(coverage.unlinked_list, sum(coverage.unlinked.values()), printable, limit)
     yield from _table("notes", ranked(coverage.notes))
+
+
+def _of_no_use(coverage: Coverage, name: str, failed: int) -> str:
+    """Why a key opened no TLS."""
+    if name in coverage.keys_fitting:
+        return "fits a MIKEY-TICKET exchange, opened no TLS"
+    return f"tried for {number_of(failed, 'session')}, opened none" if failed else "fits nothing in the capture"
 
 
 def _gap_text(gap: Gap) -> str:

@@ -280,6 +280,18 @@ def test_wrong_session_id_is_not_observed(talk: Talk) -> None:
     assert "wrong-session-id" not in talk.kinds
 
 
+@pytest.mark.parametrize(("given", "kinds"), [(True, []), (False, ["wrong-session-id"])])
+def test_a_session_id_of_another_pair_was_given(given: bool, kinds: list[str]) -> None:
+    """RFC 4975 section 5.4: several sessions share the connection; "never gave" holds for all of its pairs."""
+    talk = Talk().send(by=1, message_id="m900").ok(by=0)  # type: ignore[arg-type]
+    if given:
+        other = f"MSRP tid9 SEND\r\nTo-Path: msrp://a.example:1/cccc;tcp\r\nFrom-Path: {WRONG}\r\nMessage-ID: m901\r\n"
+        talk.frame += 1
+        talk.exchange.add(decode_msrp(f"{other}Failure-Report: no\r\n-------tid9$\r\n".encode()), 1, talk.now, (9,))
+    talk.send("Failure-Report: no\r\n", to=WRONG, message_id="m124").over()
+    assert [each.kind for each in talk.seen if each.kind.startswith("wrong") and each.direction == 0] == kinds
+
+
 # ---------------------------------------------------------------------- the table
 
 

@@ -11,6 +11,7 @@ from judged import sample_packets, without
 from analyzer.keys.keys_file import read_keys
 from analyzer.keys.ring import KeyRing
 from analyzer.opening.opener import Opener
+from analyzer.report.coverage_text import coverage_lines
 from tests.analyzer.opening.test_opening import SAMPLES, analysed, tls_of
 
 NAME = "e2e-dial-out"
@@ -87,3 +88,29 @@ def test_without_any_key_it_stays_no_key() -> None:
         "no_key",
         f"no PSK is supplied for this session's PSK identity; supply it, or {LOG}",
     )
+
+
+def why_unused(keys: KeyRing, folder: Path, cut: str) -> list[str]:
+    """What the account says of the keys for a capture that lacks an interface."""
+    packets = without(list(sample_packets(NAME)), cut) if cut else list(sample_packets(NAME))
+    _, coverage = analysed(write_pcap(folder / "in.pcap", packets), Opener(keys))
+    lines = [line.strip() for line in coverage_lines(coverage, lambda _, text: text)]
+    return [line.partition(": ")[2] for line in lines if line.startswith("key ")]
+
+
+def test_a_ticket_key_that_fits_fits_something(tmp_path: Path) -> None:
+    """Its TLS is not in the capture: the ticket, or TRANSFER_RESP, is verified all the same."""
+    path = SAMPLES / NAME / "keys.toml"
+    keys = KeyRing(read_keys(path.read_text(), path).keys)
+    said = why_unused(keys, tmp_path, "tcp")
+    assert "fits a MIKEY-TICKET exchange, opened no TLS" in said
+    assert [key.fits for key in keys.keys].count(True) == said.count("fits a MIKEY-TICKET exchange, opened no TLS")
+    assert not {key.name for key in keys.keys if key.fits} & {key.name for key in keys.unused()}
+
+
+@pytest.mark.parametrize("cut", ["tcp", ""])
+def test_a_wrong_ticket_key_fits_nothing(cut: str, tmp_path: Path) -> None:
+    """The neighbour."""
+    keys = KeyRing(read_keys(FOREIGN, Path("keys.toml")).keys)
+    assert why_unused(keys, tmp_path, cut) == ["fits nothing in the capture"]
+    assert [key.name for key in keys.unused()] == ["keys.toml:1 tpk"]
