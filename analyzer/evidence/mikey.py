@@ -115,6 +115,12 @@ class GivenPsk:
 
 def psk_orders(evidence: Evidence) -> list[GivenPsk]:
     """Every Pre-Shared Key in the commands about the session's termination, in order of time."""
+    read = ((order, name, _octets(value)) for order, name, value in psk_carriers(evidence))
+    return [GivenPsk(order, name, key) for order, name, key in read if key is not None]
+
+
+def psk_carriers(evidence: Evidence) -> list[tuple[Order, str, str]]:
+    """The properties that carry a Pre-Shared Key, with their values, whether or not these can be read."""
     found = []
     wanted = evidence.profile.psk_properties
     for order in evidence.orders:
@@ -124,11 +130,9 @@ def psk_orders(evidence: Evidence) -> list[GivenPsk]:
         properties = [each for stream in command.media.streams.values() for each in stream.properties]
         if command.media.termination_state is not None:
             properties += command.media.termination_state.properties
-        for each in properties:
-            if each.name.lower() in wanted and each.values:
-                key = _octets(each.values[0])
-                if key is not None:
-                    found.append(GivenPsk(order, each.name, key))
+        found += [
+            (order, each.name, each.values[0]) for each in properties if each.name.lower() in wanted and each.values
+        ]
     return found
 
 

@@ -9,13 +9,14 @@ import hmac
 
 from analyzer.checks.rule import Rule
 from analyzer.evidence import Evidence
-from analyzer.evidence.mikey import psk_orders
+from analyzer.evidence.mikey import psk_carriers, psk_orders
 from analyzer.findings import Result, Status, not_applicable, not_observable
 from analyzer.flows.instructions import names_of_tcp_events, names_of_tls_events, start_tls_wanted, start_wanted
 from analyzer.flows.macs import response_verified
 from analyzer.flows.tls_start import tls_of
 from analyzer.flows.transfer_init import at
 from analyzer.model import Confidence
+from analyzer.profile import DEFAULT_PROFILE
 
 
 def psk_given(rule: Rule, evidence: Evidence) -> Result:
@@ -31,7 +32,9 @@ def psk_given(rule: Rule, evidence: Evidence) -> Result:
             return not_observable("no command gives the MRFP a Remote descriptor")
         if configure.reply is not None and not configure.executed:
             return not_applicable("the MRFP refused the command")
-        if _up_with_psk(evidence):
+        if psk_carriers(evidence):
+            return not_observable("the value of the Pre-Shared Key's property is not hexadecimal")
+        if _up_with_psk(evidence) and evidence.profile.psk_properties == DEFAULT_PROFILE.psk_properties:
             return not_observable("TLS-PSK was set up, so the MRFP has the key: from what the profile does not name")
         return rule.broken(
             "The MRFC did not give the MRFP the Pre-Shared Key for TLS.",
@@ -42,15 +45,19 @@ def psk_given(rule: Rule, evidence: Evidence) -> Result:
         )
     unlocked = evidence.session.unlocked
     teks = [tek.key for tek in unlocked.teks] if unlocked is not None and unlocked.authentic else []
-    last = given[-1]
+    # What is given for a later offer is the key of another exchange.
+    of_set_up = [each for each in given if each.order in evidence.set_up_orders]
+    if not of_set_up:
+        return not_observable("a later offer came before the MRFP was given a key")
+    last = of_set_up[-1]
     if teks and not any(hmac.compare_digest(last.key, tek) for tek in teks):
-        if _up_with_psk(evidence):
-            return not_observable(f"TLS-PSK was set up, so what {last.item} holds is not the key as it is used")
+        works = _up_with_psk(evidence)
         return rule.broken(
             "The Pre-Shared Key that the MRFC gave the MRFP is not the TEK of the crypto session.",
             last.order.frames,
             expected="the TEK derived from TRANSFER_INIT and TRANSFER_RESP",
-            actual=f"another key ({len(last.key)} octets)",
+            actual=f"another key ({len(last.key)} octets)" + (", and TLS-PSK was set up all the same" if works else ""),
+            confidence=Confidence.LIKELY if works else Confidence.CERTAIN,
         )
     request = last.order.request
     time = request.time if request is not None else 0
