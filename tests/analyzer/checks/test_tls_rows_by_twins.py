@@ -219,3 +219,23 @@ TWINS |= {CERTIFICATES, f"{IN}--second", f"{IN}--MRFP-TLS-1", f"{IN}--MRFP-TLS-2
 
 def test_every_twin_is_there() -> None:
     assert {name for name in TWINS if not (SAMPLES / name / "scenario.toml").exists()} == set()
+
+
+@pytest.mark.parametrize("lacks", [True, False])
+def test_what_the_capture_lacks_may_be_close_notify(lacks: bool, tmp_path: Path) -> None:
+    """TLS-5 is broken where every octet is there, and not observable where some are not."""
+    name = f"{IN}--TLS-5"
+    steps = sample_steps(name)
+    whole = sample_packets(name)
+    longest = max((len(whole[index][1]), index) for index, step in enumerate(steps) if step.startswith("chat-"))[1]
+    packets = [each for index, each in enumerate(whole) if not (lacks and index == longest)]
+    session = judged(packets, tmp_path)
+    result = session.results["TLS-5"]
+    assert session.connections[0].connection.gaps == int(lacks)
+    if lacks:
+        assert (result.status, result.reason) == (
+            Status.NOT_OBSERVABLE,
+            "octets of the connection are not in the capture",
+        )
+    else:
+        assert [each.actual for each in result.findings] == ["FIN alone"]
