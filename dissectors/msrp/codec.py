@@ -62,7 +62,8 @@ def match_usual(data: bytes, text: str, start: int, max_body: int) -> tuple[Msrp
         found = text.find("\r\n-------" + transaction_id, end)
         if found >= 0:
             after = found + 12 + len(transaction_id)
-            if text[after - 3 : after] not in FLAGS:
+            # Where the own end-line was damaged, this one may be that of a later message with the same transaction id.
+            if text[after - 3 : after] not in FLAGS or text.find("\r\nMSRP ", end - 2, found) >= 0:
                 return None
             flag = text[after - 3]
             size = found - end

@@ -118,6 +118,17 @@ def test_any_octets_in_any_pieces(data: bytes, cuts: list[int], max_body: int, m
     assert set(data[position:]) <= {13, 10}
 
 
+def test_a_damaged_end_line_before_the_same_transaction_id_is_found_however_it_comes() -> None:
+    """RFC 4975 section 9: the end-line of the second is none of the first, in one piece as octet by octet."""
+    first = EMPTY.replace(b"-------bbbb", b"-------\0bbbb")
+    (one, two) = feed([first + EMPTY])
+    assert (one.start, one.end, two.start, two.end) == (0, len(first), len(first), len(first + EMPTY))
+    assert one.error is not None
+    assert one.error.why == "its end-line is not that of its start line"
+    assert two.error is None
+    assert facts(feed(octets(first + EMPTY))) == facts([one, two])
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data(), st.lists(st.sampled_from(ALL), min_size=1, max_size=4).map(b"".join))
 def test_mutated_messages_give_a_result_or_an_error(draw: st.DataObject, data: bytes) -> None:
