@@ -126,6 +126,8 @@ class TransactionTable:
         "Message identifier -> the first address and port that used it, as number and text."
         self._aliases: dict[int, int] = {}
         self._alias_names: dict[str, str] = {}
+        self.changed_copies = 0
+        "Requests and replies sent again with other content: the first counts (H.248.1 section 8.2.3)."
         self.joined: list[Transaction] = []
         "The transactions of the message taken last."
 
@@ -143,11 +145,14 @@ class TransactionTable:
                     transaction.request_message = message
                 else:
                     transaction.request_copies += 1
+                    self.changed_copies += _differs(transaction.request, transaction.request_message, part, message)
             elif isinstance(part, TransactionReply):
                 key = (target, source, part.transaction_id)
                 if self._aliases and key not in self._open:
                     key = self._before_the_alias(key, message)
                 transaction = self._at(key, message)
+                if part.segment is None and transaction.reply is not None and not transaction.segments:
+                    self.changed_copies += _differs(transaction.reply, transaction.reply_message, part, message)
                 _add_reply(transaction, part, message)
             elif isinstance(part, TransactionPending):
                 transaction = self._at((target, source, part.transaction_id), message)
@@ -238,6 +243,11 @@ def _numbers(flow: Flow) -> tuple[int, int]:
     bits = 128 if flow.version == 6 else 32
     source = flow.addresses >> bits << 16 | flow.ports >> 16 & 0xFFFF
     return source, (flow.addresses & (1 << bits) - 1) << 16 | flow.ports & 0xFFFF
+
+
+def _differs(first: object, carrier: Message | None, part: object, message: Message) -> bool:
+    """Is the second copy another one, as far as both are whole?"""
+    return not _is_cut(carrier) and not _is_cut(message) and first != part
 
 
 def _add_reply(transaction: Transaction, part: TransactionReply, message: Message) -> None:

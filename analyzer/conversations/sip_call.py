@@ -222,9 +222,13 @@ class CallFacts:
     "The From tags of the INVITEs that open the call: a back-to-back user agent on the way may give its own."
     _focus_nearness: int = 0
     retransmissions: int = 0
+    changed_copies: int = 0
+    "Messages sent again with other octets: the first copy counts (RFC 3261 sections 17.1.1.2 and 17.2.1)."
 
     def __post_init__(self) -> None:
         seen: set[tuple[FlowKey, bytes]] = set()
+        first: dict[tuple[object, ...], SipMessage] = {}
+        counted: list[Message] = []
         openings: dict[int, int] = {}
         dialogs: dict[tuple[str, str], bool] = {}
         self.method = self._opening_method()
@@ -236,6 +240,10 @@ class CallFacts:
                 self.retransmissions += 1
                 continue
             seen.add(sent)
+            if _is_changed_copy(first.setdefault(_transaction_part(message), sip), sip):
+                self.changed_copies += 1
+                continue
+            counted.append(message)
             self._follow(message, sip, openings, dialogs)
             # The plain search spares most messages the reading of all their header fields.
             if b"isfocus" in sip.data and sip.is_focus():
@@ -249,7 +257,7 @@ class CallFacts:
             self.ended = True
         if self.status >= 300 and self.method == "INVITE" and not self.established:
             self._look_for_lost_2xx(max(openings), dialogs)
-        self.exchanges = exchanges(self.messages)
+        self.exchanges = exchanges(counted if self.changed_copies else self.messages)
         self._drop_superfluous()
         if self.focus_uri:
             self.focus_address = self.path.end(caller=self.focus_is_caller) or self.focus_address
@@ -357,6 +365,19 @@ class CallFacts:
             for who, part in exchange.parts():
                 found.extend((who, end, part.message) for end in part.ends)
         return found
+
+
+def _transaction_part(message: Message) -> tuple[object, ...]:
+    """What two copies of one message have in common: hop, transaction, and the dialog of a response."""
+    sip: SipMessage = message.decoded
+    return (message.flow.key, sip.method, sip.status, sip.cseq, sip.branch, sip.from_tag, sip.to_tag)
+
+
+def _is_changed_copy(first: SipMessage, sip: SipMessage) -> bool:
+    """Sent again with other octets; provisional responses differ, and only the cookie makes a branch unique."""
+    if first is sip or 0 < sip.status < 200 or not sip.branch.startswith("z9hG4bK"):
+        return False
+    return not (first.not_captured or sip.not_captured)
 
 
 def _caller_tags(messages: list[Message]) -> set[str]:

@@ -52,6 +52,7 @@ MAX_BORDER_CONTEXTS = 2_000
 "Contexts of border gateways remembered for the second leg."
 CROWDED = f"h248 termination not followed: more than {MAX_BEGUN} begun in one message"
 STREAMS_LEFT_OUT = f"h248 stream not followed: more than {MAX_STREAMS} of one termination"
+CHANGED_COPIES = "h248 transaction sent again with other content, the first counts"
 "The notes that count them."
 MAX_OPEN = 100_000
 "How many calls, and how many terminations, wait for their end; above that the oldest are taken out."
@@ -110,7 +111,7 @@ class Correlator:
         else:
             table = self.terminations
             table.add(message)
-            if table.fresh or table.changed or table.outside:
+            if table.fresh or table.changed or table.outside or table.transactions.changed_copies:
                 self._note_terminations()
 
     def lose(self, message: Message, error: Exception) -> None:
@@ -211,6 +212,9 @@ class Correlator:
         if table.crowded:
             self.coverage.notes[CROWDED] += table.crowded
             table.crowded = 0
+        if table.transactions.changed_copies:
+            self.coverage.notes[CHANGED_COPIES] += table.transactions.changed_copies
+            table.transactions.changed_copies = 0
         if table.streams_left_out:
             self.coverage.notes[STREAMS_LEFT_OUT] += table.streams_left_out
             table.streams_left_out = 0

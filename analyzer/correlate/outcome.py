@@ -23,6 +23,9 @@ def outcome(
     if call is None and terminations:
         states.append(_termination_state(terminations))
     worked = any(part.connection.sessions or part.connection.established is not None for part in connections)
+    if call is not None and (copies := call.facts.changed_copies):
+        many = "a SIP message was" if copies == 1 else f"{copies} SIP messages were"
+        states.append((f"{many} sent again with other octets, of which the first counts", True))
     for part in connections:
         trouble = {"refused": "TCP refused", "timeout": "TCP timed out"}.get(part.connection.outcome)
         if trouble:

@@ -26,6 +26,7 @@ from dissectors.framing import Framed, StreamDecoder
 from dissectors.http import HttpStream
 from dissectors.msrp import MsrpStream
 
+OTHER_OCTETS = "tcp segments sent again with other octets, the first count"
 _STEP_WORDS = [""] * (max(TcpStep) + 1)
 "By step: its row; the steps that are none are told by others."
 _STEP_WORDS[TcpStep.SYN] = "SYN"
@@ -325,6 +326,8 @@ class ConnectionReader:
             self._judge_end(stream)
             self.digest.packets += stream.packets
             self.digest.retransmissions += stream.retransmissions
+            if stream.differing_overlaps:
+                self._coverage.notes[OTHER_OCTETS] += stream.differing_overlaps
         self.digest.guessed = self._tcp.guessed
         if self._tcp.evicted:
             self._note_eviction()
