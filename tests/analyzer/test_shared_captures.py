@@ -126,7 +126,7 @@ def test_msrp_without_sdp() -> None:
     assert len(connections) == 13
     rows = [row for connection in connections for row in connection.rows if row[3] == "msrp"]
     assert sum(row[4].startswith("SEND ") for row in rows) == 20
-    assert sum(row[4] == "200 OK" for row in rows) == 20
+    assert sum(row[4] == "200 OK (SEND)" for row in rows) == 20
     assert sum(row[4].startswith("REPORT ") for row in rows) == 8
     assert sorted(connection.outcome for connection in connections).count("refused") == 1
     # tshark finds them all once it is told the protocol of every port (`-d`); by itself it finds none.
