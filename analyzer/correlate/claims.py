@@ -12,7 +12,7 @@ the one call or termination with the best claim, whoever is handed out first. In
    else the latest.
 
 A claim rests on what was announced before the connection began, so that it is the same whether sessions are handed
-out early or at the end of the capture (decision 22).
+out early or at the end of the capture (decision 26).
 """
 
 from __future__ import annotations

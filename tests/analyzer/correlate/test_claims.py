@@ -1,4 +1,4 @@
-"""Which session a connection or termination belongs to where several announced its ends (decision 22).
+"""Which session a connection or termination belongs to where several announced its ends (decision 26).
 
 Every case is linked twice: all at the end of the capture, and handed out early every second, as `analyze` does for
 documents. Both must tell the same.
