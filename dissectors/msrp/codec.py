@@ -61,6 +61,8 @@ def match_usual(data: bytes, text: str, start: int, max_body: int) -> tuple[Msrp
         head = data[start:end]
         found = text.find("\r\n-------" + transaction_id, end)
         if found >= 0:
+            if text.find("\r\nMSRP ", end - 2, found) >= 0:
+                return None  # the next message may begin there, and its end-line have been taken for this one's
             after = found + 12 + len(transaction_id)
             # Where the own end-line was damaged, this one may be that of a later message with the same transaction id.
             if text[after - 3 : after] not in FLAGS or text.find("\r\nMSRP ", end - 2, found) >= 0:

@@ -71,6 +71,13 @@ def test_a_body_that_quotes_msrp_is_no_wrong_end(size: int) -> None:
     assert [each.error for each in read(octets, size)] == [None, None, None]
 
 
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_a_message_of_the_same_transaction_behind_a_wrong_end(size: int) -> None:
+    """Its end-line is not that of the message before."""
+    octets = send("bbbb", "hello", "", "-------\0bbbb+\r\n") + send("bbbb", "next", "1-4/4")
+    assert told(read(octets, size)) == [("bbbb", b"hello", "+", WRONG), ("bbbb", b"next", "$", "")]
+
+
 def test_a_long_body_that_is_only_counted_ends_there_too() -> None:
     stream = MsrpStream(max_body=1000)
     octets = send("bbbb", "x" * 5000, "1-5000/5000", "-------zzzz$\r\n") + NEXT
