@@ -137,7 +137,9 @@ def messages(
         return st.lists(one | string | several, max_size=3)
 
     flags = st.none() | st.booleans()
-    statistics = st.lists(st.builds(Property, items, st.lists(words, max_size=1)), max_size=2)
+    # CHOOSE is nothing that a gateway can count: a statistic of that value has no binary form.
+    counted = st.lists(words.filter(lambda word: word != "$"), max_size=1)
+    statistics = st.lists(st.builds(Property, items, counted), max_size=2)
     signal = st.builds(
         Signal,
         items,
