@@ -97,6 +97,7 @@ class ClaimTable:
         self._legs = legs
         self._scope = scope
         self._connections = connections
+        self._taken: set[int] = set()
         self._undecided: dict[tuple[str, int], dict[int, Connection]] = {}
         "Connections by the keys of their ends, until their owner is looked for."
         self._unknown: dict[Place, dict[int, Connection]] = {}
@@ -112,12 +113,16 @@ class ClaimTable:
         """Take a connection; one that carries MSRP tells by its session-ids whose it is."""
         if connection.sessions or connection.protocol not in ("", "tls"):
             return
+        self._taken.add(id(connection))
         for _, key in _keys_of(connection):
             self._undecided.setdefault(key, {})[id(connection)] = connection
         self._unknown.setdefault(_target(connection), {})[id(connection)] = connection
 
     def remove(self, connection: Connection) -> None:
         """It is handed out."""
+        if id(connection) not in self._taken:
+            return
+        self._taken.discard(id(connection))
         for _, key in _keys_of(connection):
             _drop(self._undecided, key, connection)
         _drop(self._unknown, _target(connection), connection)
@@ -152,6 +157,8 @@ class ClaimTable:
 
     def unknown(self, announcers: Sequence[Announcer], ends: Sequence[MediaEnd]) -> list[Connection]:
         """Connections from elsewhere to a place that this session alone announced; of several clients none."""
+        if not self._unknown:
+            return []
         mine = {id(each) for each in announcers}
         found: list[Connection] = []
         for place in {(end.address, end.port) for end in ends if end.address and end.port}:

@@ -59,7 +59,7 @@ def test_reports_say_why_no_flow_applies(form: str, tmp_path: Path) -> None:
         (session,) = json.loads(text)["sessions"]
         assert (session["flow"], session["flow_reason"]) == (None, NO_SIGN)
     else:
-        assert f"  flow       none: {NO_SIGN}" in text
+        assert f"flow none: {NO_SIGN}" in " ".join(text.split())  # wrapped where the output is narrow
 
 
 AUDIO = (

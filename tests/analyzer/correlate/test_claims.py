@@ -103,6 +103,7 @@ def _linked(things: list[Thing], one_clock: bool, every: int) -> dict[str, list[
         found += list(correlator.finish_calls(now))
     found += list(correlator.finish())
     assert not correlator.claims._owned
+    assert not correlator.claims._taken
     assert not correlator.claims._undecided
     assert not correlator.claims._unknown
     assert not correlator.claims._served
